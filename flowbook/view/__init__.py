@@ -1,0 +1,1 @@
+"""Draw flows and runs: pure strings and numbers, no Jupyter."""
