@@ -43,7 +43,7 @@ def build(root: Path, *, force: bool = False) -> bool:
     path = os.pathsep.join([str(Path(node[0]).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path}
     if not dependencies_are_installed(root):
-        _run([*npm, "ci", "--no-audit", "--no-fund"], root / "js", environment)
+        _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], root / "js", environment)
     _run([*node, "build.mjs"], root / "js", environment)
     missing = [name for name in BUILT if not (root / name).is_file()]
     if missing:
