@@ -1,7 +1,8 @@
 """Build the browser part while hatchling packs the Python part, on machines with or without Node.
 
 A checkout has TypeScript in js/src and needs Node once; an sdist carries what Node made and needs none.
-By hand: ``python js/hatch_build.py``, add ``--force`` to build in any case.
+By hand: ``python js/hatch_build.py`` builds in place (``--force``: even what is up to date), and
+``python js/hatch_build.py npm run check`` runs npm with the Node that builds.
 """
 
 from __future__ import annotations
@@ -39,16 +40,27 @@ def build(root: Path, *, force: bool = False) -> bool:
     """Build js/ of the checkout at `root`; return whether there was anything to do."""
     if not force and is_built(root):
         return False
-    node, npm = find_node()
-    path = os.pathsep.join([str(Path(node[0]).parent), os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path}
-    if not dependencies_are_installed(root):
-        _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], root / "js", environment)
-    _run([*node, "build.mjs"], root / "js", environment)
+    install_dependencies(root)
+    node, _ = find_node()
+    _run([*node, "build.mjs"], root, node)
     missing = [name for name in BUILT if not (root / name).is_file()]
     if missing:
         raise BrowserBuildError(f"js/build.mjs ended well but did not write {', '.join(missing)}.")
     return True
+
+
+def install_dependencies(root: Path) -> None:
+    """Fetch what js/package-lock.json names, unless it is there; no package's own script is run."""
+    wanted, installed = root / "js/package-lock.json", root / "js/node_modules/.package-lock.json"
+    # npm leaves its copy of the lock file when it is done, so an interrupted fetch is taken up again.
+    if not installed.is_file() or _modified(installed) < _modified(wanted):
+        run_npm(root, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+
+
+def run_npm(root: Path, *arguments: str) -> None:
+    """Run npm in js/ with the Node that also builds."""
+    node, npm = find_node()
+    _run([*npm, *arguments], root, node)
 
 
 def is_built(root: Path) -> bool:
@@ -67,12 +79,6 @@ def sources(root: Path) -> list[Path]:
     """List the files in js/ that a bundle is made of: the TypeScript, the builder, the names of packages."""
     scripts = [root / "js" / name for name in ("build.mjs", "package.json", "package-lock.json")]
     return [path for path in (*scripts, *(root / "js" / "src").rglob("*")) if path.is_file()]
-
-
-def dependencies_are_installed(root: Path) -> bool:
-    """Tell whether node_modules agrees with package-lock.json (npm leaves its own copy of it there)."""
-    wanted, installed = root / "js/package-lock.json", root / "js/node_modules/.package-lock.json"
-    return installed.is_file() and _modified(installed) >= _modified(wanted)
 
 
 def find_node() -> tuple[list[str], list[str]]:
@@ -103,21 +109,38 @@ def _major_version(node: str) -> int:
     return int(major) if major.isdigit() else 0
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    print("building the browser part:", *command, file=sys.stderr, flush=True)
-    done = (
-        subprocess.run(  # our standard output belongs to the front end that builds, so npm gets the other one
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
-        )
+def _run(command: list[str], root: Path, node: list[str]) -> None:
+    path = os.pathsep.join([str(Path(node[0]).parent), os.environ.get("PATH", "")])
+    done = subprocess.run(
+        command,
+        cwd=root / "js",
+        env=os.environ | {"PATH": path},  # scripts in package.json call `node` by name
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,  # the other one belongs to the front end that builds the package
+        check=False,
     )
     if done.returncode:
-        raise BrowserBuildError(f"{' '.join(command)}, in {folder}, ended with code {done.returncode}.")
+        raise BrowserBuildError(f"`{' '.join(command)}` in js/ ended with code {done.returncode}.")
 
 
 def _modified(path: Path) -> float:
     return path.stat().st_mtime
 
 
+def main(arguments: list[str]) -> int:
+    """Build in place, or with ``npm …`` run npm; return the exit code."""
+    root = Path(__file__).resolve().parents[1]
+    try:
+        if arguments[:1] == ["npm"]:
+            run_npm(root, *arguments[1:])
+        else:
+            install_dependencies(root)
+            print("built" if build(root, force="--force" in arguments) else "up to date")
+    except BrowserBuildError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    did_build = build(Path(__file__).resolve().parents[1], force="--force" in sys.argv[1:])
-    print("built" if did_build else "up to date")
+    sys.exit(main(sys.argv[1:]))
