@@ -1,0 +1,79 @@
+"""Errors that name the offending value, the rule, and the next step.
+
+All of them derive from `FlowbookError` and from the built-in class that the field expects in that place
+(a cycle is a `ValueError`, an illegal move a `RuntimeError`), so that old ``except`` clauses keep working.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from flowbook.tasks.base import Task
+
+__all__ = ["CycleError", "FlowError", "FlowbookError", "InvalidTransition", "UnknownArgument", "nearest", "shown"]
+
+_SHOWN_CHARACTERS = 120
+
+
+def shown(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
+    """Return the repr of a value for a message: one line, at most `limit` characters, and never an error.
+
+    >>> shown("a" * 300, limit=12)
+    "'aaaa…aaaaa'"
+    """
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything; a message must still be made
+        text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    half = (limit - 1) // 2
+    return f"{text[:half]}…{text[len(text) - (limit - 1 - half) :]}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a sentence that offers the nearest known name, or an empty text.
+
+    >>> nearest("exectuor", ["executor", "context"])
+    " Did you mean 'executor'?"
+    """
+    match = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {match[0]!r}?" if match else ""
+
+
+class FlowbookError(Exception):
+    """Root of the errors flowbook raises by itself."""
+
+
+class FlowError(FlowbookError, ValueError):
+    """Say that a flow was described in a way that cannot be meant."""
+
+
+class UnknownArgument(FlowbookError, TypeError):
+    """Say that a keyword is not known, and which known one is nearest."""
+
+
+class CycleError(FlowError):
+    """Say that tasks wait for each other in a circle.
+
+    Attributes:
+        cycle: the tasks in order, each upstream of the next, the last upstream of the first.
+
+    """
+
+    def __init__(self, cycle: Sequence[Task]) -> None:
+        self.cycle = tuple(cycle)
+        path = " -> ".join(shown(task.name, 40) for task in (*self.cycle, self.cycle[0]))
+        super().__init__(
+            f"Cycle found; flows must be acyclic: {path}.\n"
+            "  None of these tasks could ever start. Remove one of the edges between them.",
+        )
+
+
+class InvalidTransition(FlowbookError, RuntimeError):  # noqa: N818 - the field's word for a refused move
+    """Say which move of a task run was refused, with the story of the task run so far."""

@@ -1,0 +1,1 @@
+"""The tasks that flows make by themselves: constants, collections, operators, functions."""

@@ -1,0 +1,42 @@
+"""Function tasks: what the `flowbook.task` decorator returns."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from flowbook.errors import shown
+from flowbook.tasks.base import Task
+from flowbook.tasks.signature import RunSignature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FunctionTask"]
+
+
+class FunctionTask(Task):
+    """A task whose ``run`` is a plain function.
+
+    Args:
+        fn: the function.
+        name: the function's name when not given.
+        **kwargs: as for `Task`.
+
+    Raises:
+        TypeError: `fn` is not callable.
+
+    >>> FunctionTask(lambda x: x + 1, name="increment").run(1)
+    2
+
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, **kwargs: Any) -> None:
+        if not callable(fn):
+            msg = f"FunctionTask takes a function, not {shown(fn)}."
+            raise TypeError(msg)
+        # an instance attribute: the class's run_signature is that of the empty Task.run
+        self.run_signature = RunSignature.of(fn)
+        self.run = fn  # type: ignore[method-assign]  # the function is the body
+        super().__init__(name=name if name is not None else getattr(fn, "__name__", type(self).__name__), **kwargs)
+        functools.update_wrapper(self, fn, updated=())

@@ -1,0 +1,1 @@
+"""Decorators and helpers, under the names of the reference API."""
