@@ -1,0 +1,1 @@
+"""The suite; its folders mirror the floors of the package."""
