@@ -1,8 +1,8 @@
 """Define every message between the kernel and a view, once, for two languages.
 
 The dataclasses below are the schema. ``python -m flowbook.view.protocol`` writes the same types to
-``js/src/protocol.ts``; the suite regenerates that file and compares. Messages travel as plain JSON: `encode` makes
-it, `decode` checks it.
+``js/src/protocol.ts``; the suite regenerates that file and compares. Messages travel as plain JSON: `encode`
+makes it, `decode` checks it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal, TypeVar
 
 PROTOCOL = 1
 MIME = "application/vnd.jupyter-flowbook.run.v1+json"
@@ -52,7 +51,7 @@ class NodeCard:
 
 @dataclass(frozen=True, slots=True)
 class NodeLook:
-    """How a node is right now. Times are epoch seconds of the kernel's clock; `due` is when it starts (again)."""
+    """How a node is right now; times are seconds of the kernel's clock, `due` is when it starts (again)."""
 
     node: int
     state: str
@@ -166,10 +165,10 @@ class Bundle:
     snapshot: Snapshot
 
 
-ToView = Union[Picture, Snapshot, Changes, Acknowledged]
-ToKernel = Union[Hello, Ask, Command]
-Message = Union[ToView, ToKernel]
-Record = Union[Message, Bundle, NodeCard, NodeLook, RunLook]
+ToView = Picture | Snapshot | Changes | Acknowledged
+ToKernel = Hello | Ask | Command
+Message = ToView | ToKernel
+Record = Message | Bundle | NodeCard | NodeLook | RunLook
 
 _R = TypeVar("_R")
 _RECORDS: tuple[type[Any], ...] = (NodeCard, NodeLook, RunLook)
@@ -206,7 +205,8 @@ def decode(data: object) -> Message:
         The message; its sequences are tuples.
 
     Raises:
-        ProtocolError: unknown type, missing or unknown field, or a value of the wrong type. The text names the value.
+        ProtocolError: unknown type, missing or unknown field, or a value of the wrong type. Its text names
+            the value.
 
     >>> decode({"type": "command", "run": "r1", "id": "7", "verb": "pause"}).verb
     'pause'
@@ -244,8 +244,9 @@ def decode_bundle(data: object) -> Bundle:
 
 def typescript() -> str:
     """Return the TypeScript twin of this module: the text of ``js/src/protocol.ts``."""
+    about = "Generated from flowbook/view/protocol.py by `python -m flowbook.view.protocol`."
     parts = [
-        "// Generated from flowbook/view/protocol.py by `python -m flowbook.view.protocol`. Edit that file, not this one.",
+        f"// {about} Edit that, not this.",
         "\n".join(
             f"export const {name} = {_shown(value, quote=True)} as const;"
             for name, value in [
@@ -264,19 +265,22 @@ def typescript() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-# --- reading values -------------------------------------------------------------------------------------------------
+# --- reading values
 
 
-@cache
 def _fields(cls: type[Any]) -> dict[str, Any]:
     """Name and type of each field, `type` first as a reader of JSON expects it."""
-    hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
-    names.sort(key=lambda name: name != "type")
-    return {name: hints[name] for name in names}
+    found = _FIELDS.get(cls)
+    if found is None:
+        hints = typing.get_type_hints(cls)
+        names = sorted((field.name for field in dataclasses.fields(cls)), key=lambda name: name != "type")
+        found = _FIELDS[cls] = {name: hints[name] for name in names}
+    return found
 
 
-@cache
+_FIELDS: dict[type[Any], dict[str, Any]] = {}
+
+
 def _required(cls: type[Any]) -> frozenset[str]:
     """Fields a message must bring; `type` too, although Python gives it a default."""
     missing = dataclasses.MISSING
@@ -326,7 +330,7 @@ def _checked(kind: Any, value: object, where: str) -> Any:
         return _build(typing.cast("type[Any]", kind), value, where)
     if origin is Literal:
         return _one_of(typing.get_args(kind), value, where)
-    if origin in (Union, types.UnionType):
+    if origin in (typing.Union, types.UnionType):
         some = [option for option in typing.get_args(kind) if option is not type(None)]
         return None if value is None else _checked(some[0], value, where)
     if origin is not None and issubclass(origin, Sequence):
@@ -374,7 +378,7 @@ def _shown(value: object, *, quote: bool = False) -> str:
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one line of an error text
 
 
-# --- writing TypeScript ---------------------------------------------------------------------------------------------
+# --- writing TypeScript
 
 
 def _interface(cls: type[Any]) -> str:
@@ -383,14 +387,20 @@ def _interface(cls: type[Any]) -> str:
     return "\n".join([f"/** {about} */", f"export interface {cls.__name__} {{", *lines, "}"])
 
 
-_TS_NAMES: dict[Any, str] = {str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
+_TS_NAMES: dict[Any, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
+}
 
 
 def _ts(kind: Any) -> str:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         return " | ".join(f'"{value}"' for value in args)
-    if origin in (Union, types.UnionType):
+    if origin in (typing.Union, types.UnionType):
         return " | ".join(_ts(option) for option in args)
     if origin is not None and issubclass(origin, Sequence):
         return f"readonly {_ts(args[0])}[]"
@@ -398,13 +408,13 @@ def _ts(kind: Any) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the TypeScript twin; the one argument is where (default: ``js/src/protocol.ts`` of this checkout)."""
+    """Write the TypeScript twin; an argument says where, else to ``js/src`` of this checkout."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     default = Path(__file__).resolve().parents[2] / "js" / "src" / "protocol.ts"
     path = Path(arguments[0]) if arguments else default
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(typescript(), encoding="utf-8")
-    print(f"wrote {path}")  # noqa: T201 - a command's answer
+    print(f"wrote {path}")
     return 0
 
 

@@ -1,4 +1,4 @@
-// Generated from flowbook/view/protocol.py by `python -m flowbook.view.protocol`. Edit that file, not this one.
+// Generated from flowbook/view/protocol.py by `python -m flowbook.view.protocol`. Edit that, not this.
 
 export const PROTOCOL = 1 as const;
 export const MIME = "application/vnd.jupyter-flowbook.run.v1+json" as const;
@@ -20,7 +20,7 @@ export interface NodeCard {
   readonly attempts: number;
 }
 
-/** How a node is right now. Times are epoch seconds of the kernel's clock; `due` is when it starts (again). */
+/** How a node is right now; times are seconds of the kernel's clock, `due` is when it starts (again). */
 export interface NodeLook {
   readonly node: number;
   readonly state: string;

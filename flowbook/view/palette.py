@@ -1,0 +1,302 @@
+"""Give every state a family, a glyph and a word, and every family its colours.
+
+Colour is never the only carrier: more than about six states can't be told apart by colour, so there are five
+families of colour, and each state has a glyph of its own and its class name as word. The suite keeps what was
+tuned by eye: the two closest families differ by at least 10 (CIEDE2000) for normal eyes and for three kinds of
+colour blindness, stripes and badges have a contrast of at least 3 to what is behind them, text at least 4.5.
+
+``python -m flowbook.view.palette`` shows the colours, ``--write js/src/look.ts`` writes the TypeScript twin.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from flowbook.view import measure
+from flowbook.view.vision import VISIONS, channels, contrast, distance, mix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Theme = Literal["auto", "light", "dark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """The colours of one family in one theme: the strong one, the tint of a card, and text on that card."""
+
+    strong: str
+    fill: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """One theme: what lies behind, what is written on it, and the five families."""
+
+    ground: str
+    ink: str
+    muted: str
+    line: str
+    rule: str
+    glyph: str
+    cycle: str
+    families: dict[str, Tone]
+
+
+def _tones(ground: str, share: float, colours: dict[str, tuple[str, str]]) -> dict[str, Tone]:
+    return {name: Tone(strong, mix(strong, ground, share), text) for name, (strong, text) in colours.items()}
+
+
+LIGHT = Scheme(
+    ground="#ffffff",
+    ink="#1d2026",
+    muted="#5b626d",
+    line="#b4bac3",
+    rule="#e4e7eb",
+    glyph="#ffffff",
+    cycle="#b5141c",
+    families=_tones(
+        "#ffffff",
+        0.08,
+        {
+            "good": ("#17705f", "#14604f"),
+            "bad": ("#b5141c", "#a3121a"),
+            "active": ("#2a78dc", "#1a5bb0"),
+            "warn": ("#b9720d", "#7f4d06"),
+            "waiting": ("#7f858f", "#5b626d"),
+        },
+    ),
+)
+DARK = Scheme(
+    ground="#1b1c1f",
+    ink="#eceef1",
+    muted="#a4aab4",
+    line="#5d636d",
+    rule="#33363b",
+    glyph="#141517",
+    cycle="#ee5852",
+    families=_tones(
+        "#1b1c1f",
+        0.15,
+        {
+            "good": ("#43c298", "#8bdcc0"),
+            "bad": ("#ee5852", "#ff9f99"),
+            "active": ("#5a98f7", "#9cc3ff"),
+            "warn": ("#f0ad42", "#f5c67f"),
+            "waiting": ("#9297a3", "#a4aab4"),
+        },
+    ),
+)
+FAMILIES: tuple[str, ...] = tuple(LIGHT.families)
+"""In the order in which counts are shown: what is done first, what is still to come last."""
+
+_STATES: dict[str, dict[str, str]] = {
+    "waiting": {"Pending": "○", "Scheduled": "◷", "Queued": "◔", "State": "·"},
+    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍"},
+    "good": {"Success": "✓", "Cached": "≡", "Mapped": "▤", "Looped": "∞", "Finished": "■"},
+    "warn": {"Retrying": "↺", "Paused": "‖", "Skipped": "↷", "Cancelled": "⊘"},
+    "bad": {
+        "Failed": "✗",
+        "TriggerFailed": "⚑",
+        "TimedOut": "⋈",
+        "ValidationFailed": "≠",
+        "ClientFailed": "⊠",
+    },
+}
+FAMILY_WORD: dict[str, str] = {
+    "good": "done",
+    "bad": "failed",
+    "active": "running",
+    "warn": "held up or left out",
+    "waiting": "waiting",
+}
+FAMILY: dict[str, str] = {state: family for family, states in _STATES.items() for state in states}
+GLYPH: dict[str, str] = {state: glyph for states in _STATES.values() for state, glyph in states.items()}
+
+
+def family_of(state: str) -> str:
+    """Return the family of a state's class name; a state nobody told us about waits.
+
+    >>> family_of("TriggerFailed"), family_of("Enchanted")
+    ('bad', 'waiting')
+    """
+    return FAMILY.get(state, "waiting")
+
+
+def glyph_of(state: str) -> str:
+    """Return the glyph of a state's class name.
+
+    >>> glyph_of("Success"), glyph_of("Enchanted")
+    ('✓', '·')
+    """
+    return GLYPH.get(state, GLYPH["State"])
+
+
+def stylesheet(theme: Theme | Literal["host"] = "host") -> str:
+    """Return the one stylesheet of static pictures, widget, lab and page.
+
+    Args:
+        theme: "light" and "dark" force one; "auto" follows the reader's system, for pictures that stand
+            alone; "host" is light and turns dark under `data-theme="dark"`.
+
+    Returns:
+        CSS text. It fetches nothing and addresses only `fb-` classes.
+
+    >>> "prefers-color-scheme" in stylesheet("auto"), "prefers-color-scheme" in stylesheet("host")
+    (True, False)
+    """
+    first = DARK if theme == "dark" else LIGHT
+    parts = [_variables(_ROOTS, first)]
+    if theme == "auto":
+        parts.append(f"@media (prefers-color-scheme: dark) {{\n{_variables(_ROOTS, DARK)}\n}}")
+    if theme == "host":
+        parts.append(_variables(_DARK_ROOTS, DARK))
+    return "\n".join([*parts, _rules(), *_family_rules()]) + "\n"
+
+
+_ROOTS = ".fb-root, .fb-picture"
+_DARK_ROOTS = ", ".join(
+    selector
+    for root in (".fb-root", ".fb-picture")
+    for selector in (f'[data-theme="dark"] {root}', f'{root}[data-theme="dark"]')
+)
+
+
+def _variables(selector: str, scheme: Scheme) -> str:
+    names = ("ground", "ink", "muted", "line", "rule", "glyph", "cycle")
+    lines = [f"--fb-{name}: {getattr(scheme, name)};" for name in names]
+    for family, tone in scheme.families.items():
+        lines.append(
+            f"--fb-{family}: {tone.strong}; --fb-{family}-fill: {tone.fill}; --fb-{family}-text: {tone.text};"
+        )
+    return selector + " {\n  " + "\n  ".join(lines) + "\n}"
+
+
+@cache
+def _rules() -> str:
+    return resources.files("flowbook.view").joinpath("picture.css").read_text(encoding="utf-8").strip()
+
+
+def _family_rules() -> Iterable[str]:
+    """Let a family be chosen by one attribute; everything else in the stylesheet speaks of `--fb-tone`."""
+    for family in FAMILIES:
+        yield (
+            f'[data-family="{family}"] {{ --fb-tone: var(--fb-{family}); '
+            f"--fb-tone-fill: var(--fb-{family}-fill); --fb-tone-text: var(--fb-{family}-text); }}"
+        )
+
+
+def closest_families(scheme: Scheme) -> tuple[float, str, str, str]:
+    """Return the smallest distance between two families, the vision that sees it so, and the families."""
+    return min(
+        (distance(scheme.families[a].strong, scheme.families[b].strong, vision), vision, a, b)
+        for vision in VISIONS
+        for a, b in itertools.combinations(FAMILIES, 2)
+    )
+
+
+def typescript() -> str:
+    """Return the text of ``js/src/look.ts``: stylesheet, families, glyphs, widths to measure text with."""
+    first = ", ".join(f"{family}: {_json(next(iter(states.values())))}" for family, states in _STATES.items())
+    constants = [
+        (
+            "The order in which counts by family are shown.",
+            "FAMILIES: readonly Family[]",
+            _json(list(FAMILIES)),
+        ),
+        (
+            "What a count of a family is called.",
+            "FAMILY_WORD: Readonly<Record<Family, string>>",
+            _json(FAMILY_WORD),
+        ),
+        (
+            "The sign of a family where it is counted.",
+            "FAMILY_GLYPH: Readonly<Record<Family, string>>",
+            f"{{ {first} }}",
+        ),
+        (
+            "Family of each state, by class name; any other state is waiting.",
+            "FAMILY",
+            _json(FAMILY, indent=2) + " as const",
+        ),
+        (
+            "Glyph of each state, by class name; any other state has that of State.",
+            "GLYPH",
+            _json(GLYPH, indent=2) + " as const",
+        ),
+        (
+            "Widths of U+0020 to U+04FF in 32nds of an em, in base 62; see flowbook/view/measure.py.",
+            'WIDTHS: Readonly<Record<"regular" | "bold", string>>',
+            _json(measure.WIDTHS, indent=2),
+        ),
+        (
+            "Widths beyond that table in em: first and last code point, width; any other takes 1.1.",
+            "WIDE: readonly (readonly [number, number, number])[]",
+            _json(measure.OTHER),
+        ),
+        (
+            'The one stylesheet: light, and dark under data-theme="dark".',
+            "STYLE: string",
+            _template(stylesheet()),
+        ),
+    ]
+    about = (
+        "Generated from flowbook/view/palette.py by `python -m flowbook.view.palette --write js/src/look.ts`."
+    )
+    families = f"export type Family = {' | '.join(_json(family) for family in FAMILIES)};"
+    texts = [f"/** {doc} */\nexport const {name} = {value};" for doc, name, value in constants]
+    return "\n\n".join([f"// {about} Edit that, not this.", families, *texts]) + "\n"
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _template(text: str) -> str:
+    """Quote a long text for TypeScript so that its lines stay lines in a diff."""
+    escaped = text.replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
+    return f"`{escaped}`"
+
+
+def shown() -> str:
+    """Return the palette for a terminal with 24-bit colour, with the figures that the suite guards."""
+    lines: list[str] = []
+    for name, scheme in (("light", LIGHT), ("dark", DARK)):
+        gap, vision, one, other = closest_families(scheme)
+        lines += ["", f"{name}   closest families: {one} and {other}, {gap:.1f} for {vision}", ""]
+        for family, tone in scheme.families.items():
+            states = "  ".join(f"{glyph} {state}" for state, glyph in _STATES[family].items())
+            badge = _painted(f" {next(iter(_STATES[family].values()))} ", scheme.glyph, tone.strong)
+            card = _painted(f" {family:<8} {states} ", tone.text, tone.fill)
+            lines.append(f"  {badge}{card} {tone.strong} {contrast(tone.strong, tone.fill):4.1f} : 1")
+    return "\n".join(lines) + "\n"
+
+
+def _painted(text: str, ink: str, ground: str) -> str:
+    front, back = (";".join(map(str, channels(colour))) for colour in (ink, ground))
+    return f"\x1b[38;2;{front};48;2;{back}m{text}\x1b[0m"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Show the palette, or write its TypeScript twin."""
+    parser = argparse.ArgumentParser(prog="python -m flowbook.view.palette", description=main.__doc__)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the TypeScript module there")
+    path: Path | None = parser.parse_args(argv).write
+    if path is None:
+        print(shown())
+    else:
+        path.write_text(typescript(), encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
