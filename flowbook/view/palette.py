@@ -2,7 +2,7 @@
 
 Colour is never the only carrier: more than about six states can't be told apart by colour, so there are five
 families of colour, and each state has a glyph of its own and its class name as word. The suite keeps what was
-tuned by eye: the two closest families differ by at least 10 (CIEDE2000) for normal eyes and for three kinds of
+tuned by eye: the two closest families differ by at least 10 (CIEDE2000) for normal eyes and three kinds of
 colour blindness, stripes and badges have a contrast of at least 3 to what is behind them, text at least 4.5.
 
 ``python -m flowbook.view.palette`` shows the colours, ``--write js/src/look.ts`` writes the TypeScript twin.
@@ -224,13 +224,13 @@ def typescript() -> str:
         ),
         (
             "Family of each state, by class name; any other state is waiting.",
-            "FAMILY",
-            _json(FAMILY, indent=2) + " as const",
+            "FAMILY: Readonly<Record<string, Family>>",
+            _json(FAMILY, indent=2),
         ),
         (
             "Glyph of each state, by class name; any other state has that of State.",
-            "GLYPH",
-            _json(GLYPH, indent=2) + " as const",
+            "GLYPH: Readonly<Record<string, string>>",
+            _json(GLYPH, indent=2),
         ),
         (
             "Widths of U+0020 to U+04FF in 32nds of an em, in base 62; see flowbook/view/measure.py.",

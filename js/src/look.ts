@@ -12,7 +12,7 @@ export const FAMILY_WORD: Readonly<Record<Family, string>> = {"good": "done", "b
 export const FAMILY_GLYPH: Readonly<Record<Family, string>> = { waiting: "○", active: "▶", good: "✓", warn: "↺", bad: "✗" };
 
 /** Family of each state, by class name; any other state is waiting. */
-export const FAMILY = {
+export const FAMILY: Readonly<Record<string, Family>> = {
   "Pending": "waiting",
   "Scheduled": "waiting",
   "Queued": "waiting",
@@ -35,10 +35,10 @@ export const FAMILY = {
   "TimedOut": "bad",
   "ValidationFailed": "bad",
   "ClientFailed": "bad"
-} as const;
+};
 
 /** Glyph of each state, by class name; any other state has that of State. */
-export const GLYPH = {
+export const GLYPH: Readonly<Record<string, string>> = {
   "Pending": "○",
   "Scheduled": "◷",
   "Queued": "◔",
@@ -61,7 +61,7 @@ export const GLYPH = {
   "TimedOut": "⋈",
   "ValidationFailed": "≠",
   "ClientFailed": "⊠"
-} as const;
+};
 
 /** Widths of U+0020 to U+04FF in 32nds of an em, in base 62; see flowbook/view/measure.py. */
 export const WIDTHS: Readonly<Record<"regular" | "bold", string>> = {
