@@ -182,6 +182,10 @@ class Flow:
             validate: check duplicate keys at once; as configured when not given.
 
         """
+        for value in arguments.values():
+            # what is upstream first, so that the order of adding is one in which the flow can run
+            if isinstance(value, Task) and value not in self.nodes:
+                self.add_task(value)
         self.add_task(task)
         for key, value in arguments.items():
             if isinstance(value, Task):

@@ -76,7 +76,7 @@ class Trigger:
         verdict = self.judge(upstream_states)
         if verdict.passed:
             return True
-        state = verdict.state or TriggerFailed(verdict.reason)
+        state = verdict.state or _refused(verdict.reason)
         raise signals.signal_from_state(state)
 
     def __reduce__(self) -> Any:
@@ -115,6 +115,10 @@ def judge(trigger: Callable[[dict[Edge, State]], Any], upstream_states: dict[Edg
     return Verdict(passed=False, reason=f"Trigger {name} answered False.", state=TriggerFailed("Trigger failed"), decided_by=everyone)
 
 
+def _refused(reason: str) -> State:
+    return signals.TRIGGERFAIL(reason).state
+
+
 def _failed(state: State) -> bool:
     return isinstance(state, Failed)
 
@@ -133,7 +137,7 @@ def _every(name: str, wanted: Callable[[State], bool], otherwise: str) -> Callab
         if not against:
             return Verdict(passed=True, reason=f'Trigger "{name}" passed.', decided_by=tuple(states))
         reason = f'Trigger was "{name}" but {otherwise}.'
-        return Verdict(passed=False, reason=reason, state=TriggerFailed(reason), decided_by=against)
+        return Verdict(passed=False, reason=reason, state=_refused(reason), decided_by=against)
 
     return rule
 
@@ -144,7 +148,7 @@ def _any(name: str, wanted: Callable[[State], bool], otherwise: str) -> Callable
         if in_favour or not states:
             return Verdict(passed=True, reason=f'Trigger "{name}" passed.', decided_by=in_favour)
         reason = f'Trigger was "{name}" but {otherwise}.'
-        return Verdict(passed=False, reason=reason, state=TriggerFailed(reason), decided_by=tuple(states))
+        return Verdict(passed=False, reason=reason, state=_refused(reason), decided_by=tuple(states))
 
     return rule
 
@@ -179,7 +183,7 @@ def _some(
         if passed:
             return Verdict(passed=True, reason=f'Trigger "{name}" passed with {count} of {len(distinct)}.', decided_by=_edges(states, wanted))
         reason = f'Trigger was "{name}" but thresholds were not met: {count} of {len(distinct)}, at least {at_least}, at most {at_most}.'
-        return Verdict(passed=False, reason=reason, state=TriggerFailed(reason), decided_by=tuple(states))
+        return Verdict(passed=False, reason=reason, state=_refused(reason), decided_by=tuple(states))
 
     return rule
 

@@ -1,0 +1,5 @@
+"""Where the reference API keeps `Edge`; it is in `flowbook.edges`."""
+
+from flowbook.edges import Edge
+
+__all__ = ["Edge"]

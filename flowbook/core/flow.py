@@ -1,0 +1,5 @@
+"""Where the reference API keeps `Flow`; it is in `flowbook.flows`."""
+
+from flowbook.flows import Flow
+
+__all__ = ["Flow"]

@@ -1,0 +1,5 @@
+"""Where the reference API keeps parameters; they are in `flowbook.parameters`."""
+
+from flowbook.parameters import DateTimeParameter, Parameter
+
+__all__ = ["DateTimeParameter", "Parameter"]

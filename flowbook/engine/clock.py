@@ -1,0 +1,87 @@
+"""Clocks: time is an argument of the engine.
+
+The system clock is anchored to the monotonic one, so that a change of the wall clock never makes a duration negative.
+The virtual clock stands still while anything can be done and jumps to the next timer when nothing can: an hour of
+retries takes a millisecond.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol, Union
+
+from flowbook.errors import UnknownArgument, shown
+
+__all__ = ["Clock", "SystemClock", "VirtualClock", "clock_of"]
+
+
+class Clock(Protocol):
+    """What tells the engine the time."""
+
+    is_virtual: bool
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+
+    def advance(self, to: float) -> None:
+        """Let the time come to `to`, when time is not real."""
+
+
+class SystemClock:
+    """Real time, which never runs backwards."""
+
+    is_virtual = False
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def now(self, monotonic: object = time.monotonic) -> float:
+        """Return seconds since the epoch."""
+        return monotonic() + self._offset  # type: ignore[operator, no-any-return]  # bound as a default for speed
+
+    def advance(self, to: float) -> None:
+        """Do nothing: real time comes by itself."""
+
+
+class VirtualClock:
+    """Time that passes only by timers.
+
+    Args:
+        start: the first moment, in seconds since the epoch; the present when not given.
+
+    >>> clock = VirtualClock(start=0.0)
+    >>> clock.advance(3600.0)
+    >>> clock.now()
+    3600.0
+
+    """
+
+    is_virtual = True
+
+    def __init__(self, start: float | None = None) -> None:
+        self._now = time.time() if start is None else start
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        return self._now
+
+    def advance(self, to: float) -> None:
+        """Jump to a later moment; an earlier one changes nothing."""
+        self._now = max(self._now, to)
+
+
+def clock_of(clock: Union[str, Clock, None]) -> Clock:
+    """Return the clock meant by "fast", "real", None, or a clock.
+
+    Raises:
+        UnknownArgument: none of these.
+
+    """
+    if clock is None or clock == "real":
+        return SystemClock()
+    if clock == "fast":
+        return VirtualClock()
+    if hasattr(clock, "now") and not isinstance(clock, str):
+        return clock
+    msg = f"clock={shown(clock)} is not a clock. Use 'real', 'fast', or an object with now() and advance()."
+    raise UnknownArgument(msg)

@@ -1,0 +1,177 @@
+"""What goes into the machine (stimuli) and what comes out of it beside events (instructions)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    from flowbook.states import State
+    from flowbook.triggers import Verdict
+
+__all__ = [
+    "AskHandlers",
+    "AskTrigger",
+    "CancelAsked",
+    "Ended",
+    "Instruction",
+    "LetGoOn",
+    "PauseAsked",
+    "Raised",
+    "ResumeAsked",
+    "Returned",
+    "Started",
+    "StartTimer",
+    "StateAnswered",
+    "StepAsked",
+    "Stimulus",
+    "StopBody",
+    "VerdictAnswered",
+]
+
+
+# -- stimuli: something happened ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Started:
+    """A task was taken out of the ready queue and its body begins."""
+
+    task: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A body returned a value."""
+
+    task: int
+    value: Any
+    at: float
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A body raised; a signal becomes its state, any other exception a failure."""
+
+    task: int
+    error: BaseException
+    at: float
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A body ended in a state that its executor names: timed out, cancelled, lost."""
+
+    task: int
+    state: State
+    at: float
+
+
+@dataclass(frozen=True)
+class StateAnswered:
+    """State handlers answered; `final` when one of them failed, so that nothing is retried."""
+
+    task: int
+    state: State
+    at: float
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class VerdictAnswered:
+    """A custom trigger answered."""
+
+    task: int
+    verdict: Verdict
+    at: float
+
+
+@dataclass(frozen=True)
+class LetGoOn:
+    """A waiting task may go on: its timer fired, or a person resumed it."""
+
+    task: int
+    at: float
+
+
+@dataclass(frozen=True)
+class CancelAsked:
+    """Somebody asked to cancel the run."""
+
+    at: float
+    why: str = "Cancel was requested."
+
+
+@dataclass(frozen=True)
+class PauseAsked:
+    """Somebody asked that nothing new be started."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class ResumeAsked:
+    """Somebody asked to go on: the run, and the tasks that wait for a person (or only `task`)."""
+
+    at: float
+    task: int | None = None
+
+
+@dataclass(frozen=True)
+class StepAsked:
+    """Somebody asked to start one more task and then hold."""
+
+    at: float
+
+
+Stimulus = Union[
+    Started,
+    Returned,
+    Raised,
+    Ended,
+    StateAnswered,
+    VerdictAnswered,
+    LetGoOn,
+    CancelAsked,
+    PauseAsked,
+    ResumeAsked,
+    StepAsked,
+]
+
+
+# -- instructions: something to do (running bodies goes through the ready queue) ---------------------------------------
+
+
+@dataclass(frozen=True)
+class AskHandlers:
+    """Call the task's state handlers and answer with `StateAnswered`."""
+
+    task: int
+    old: State
+    new: State
+
+
+@dataclass(frozen=True)
+class AskTrigger:
+    """Call the task's own trigger and answer with `VerdictAnswered`."""
+
+    task: int
+
+
+@dataclass(frozen=True)
+class StartTimer:
+    """Send `LetGoOn` at `due` (seconds since the epoch)."""
+
+    task: int
+    due: float
+
+
+@dataclass(frozen=True)
+class StopBody:
+    """Stop a body that is running, or let go of it, and answer with `Ended`."""
+
+    task: int
+
+
+Instruction = Union[AskHandlers, AskTrigger, StartTimer, StopBody]

@@ -1,0 +1,108 @@
+"""The plan: a flow's graph as numbers, made once, for the machine to count on.
+
+Tasks are numbered in topological order. The structure is kept with the flow until the flow changes; what tasks say of
+themselves (triggers, retries, handlers, …) is read anew for each run, since an attribute of a task may have been set
+in between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowbook.errors import FlowError, shown
+from flowbook.triggers import all_successful
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowbook.edges import Edge
+    from flowbook.flows import Flow
+    from flowbook.tasks.base import Task
+
+__all__ = ["Plan", "Structure"]
+
+
+class Structure:
+    """The part of a plan that depends on the graph alone.
+
+    Attributes:
+        tasks: the tasks by number.
+        index: the number of each task.
+        slugs: the slug of each number.
+        waiting: how many edges lead to each task.
+        children: for each task the numbers downstream, once per edge.
+        inputs: for each task its data edges, as (key, upstream number), or None.
+        constants: for each task its constants, or None.
+        edges: for each task the edges that lead to it.
+
+    """
+
+    __slots__ = ("children", "constants", "edges", "index", "inputs", "slugs", "tasks", "waiting")
+
+    def __init__(self, flow: Flow) -> None:
+        flow.validate()
+        self.tasks: tuple[Task, ...] = flow.sorted_tasks()
+        self.index = {task: number for number, task in enumerate(self.tasks)}
+        self.slugs: list[str] = []
+        self.waiting: list[int] = []
+        self.children: list[list[int]] = []
+        self.inputs: list[tuple[tuple[str, int], ...] | None] = []
+        self.constants: list[dict[str, Any] | None] = []
+        self.edges: list[tuple[Edge, ...]] = []
+        index, nodes = self.index, flow.nodes
+        for task in self.tasks:
+            node = nodes[task]
+            edges = tuple(node.upstream.values())
+            self.slugs.append(node.slug)
+            self.waiting.append(len(edges))
+            self.children.append([index[edge.downstream_task] for edge in node.downstream])
+            keyed = tuple([(edge.key, index[edge.upstream_task]) for edge in edges if edge.key is not None]) if edges else ()
+            self.inputs.append(keyed or None)
+            self.constants.append(dict(node.constants) if node.constants else None)
+            self.edges.append(edges)
+            if any(edge.mapped for edge in edges):
+                msg = f"task {shown(task.name)} has mapped edges; mapping is not part of this version. Bind it without mapped=True."
+                raise FlowError(msg)
+
+
+class Plan:
+    """A flow, ready to be run once.
+
+    Attributes:
+        structure: the graph as numbers.
+        bodies: the function to call for each task.
+        special: whether a task must be looked at before it may run: its own trigger, or no skipping.
+        handled: whether a task has state handlers.
+        guarded: whether an attempt needs more than a call: a timeout, printing to the log.
+        terminal: the tasks with nothing downstream; the flow has ended when they have.
+        reference: the tasks that decide the state of the flow.
+
+    """
+
+    __slots__ = ("bodies", "flow", "guarded", "handled", "reference", "special", "structure", "terminal")
+
+    def __init__(self, flow: Flow) -> None:
+        structure: Structure = flow._memoised("structure", lambda: Structure(flow))  # noqa: SLF001 - kept until the flow changes
+        self.structure = structure
+        self.flow = flow
+        self.bodies: list[Callable[..., Any]] = [task.run for task in structure.tasks]
+        self.special = [task.trigger is not all_successful for task in structure.tasks]
+        self.handled = [bool(task.state_handlers) for task in structure.tasks]
+        self.guarded = [task.timeout is not None or task.log_stdout for task in structure.tasks]
+        self.terminal = [number for number, children in enumerate(structure.children) if not children]
+        chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
+        self.reference = [structure.index[task] for task in chosen] or self.terminal
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks by number."""
+        return self.structure.tasks
+
+    def number(self, task: Task) -> int:
+        """Return the number of a task, or raise FlowError when it is not in the flow."""
+        found = self.structure.index.get(task)
+        if found is None:
+            self.flow.edges_to(task)  # raises, with the tasks that are there
+            msg = f"task {shown(task.name)} was added to flow {shown(self.flow.name)} after this run began."
+            raise FlowError(msg)
+        return found

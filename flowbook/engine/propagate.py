@@ -1,0 +1,73 @@
+"""What if: the end states of a flow when some tasks are assumed to end in a given way, with no code run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowbook.engine import messages as m
+from flowbook.engine.machine import Machine
+from flowbook.engine.plan import Plan
+from flowbook.errors import shown
+from flowbook.states import Finished, State, Success
+from flowbook.triggers import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowbook.flows import Flow
+    from flowbook.tasks.base import Task
+
+__all__ = ["propagate"]
+
+
+def propagate(flow: Flow, assumed_states: Mapping[Task, State] | None = None) -> dict[Task, State]:
+    """Return the state each task would end in.
+
+    Tasks that may run end as assumed, or in `Success` when nothing is assumed of them. Triggers and skips decide as in
+    a real run (the same machine does it); retries are taken as used up, and state handlers are not asked.
+
+    Args:
+        flow: the flow.
+        assumed_states: how bodies end, by task.
+
+    Raises:
+        TypeError: something assumed is not a final state.
+
+    >>> from flowbook import Flow, states, task
+    >>> @task
+    ... def step(x=None):
+    ...     return x
+    >>> with Flow("what if") as flow:
+    ...     first = step()
+    ...     second = step(first)
+    >>> propagate(flow, {first: states.Failed("no")})[second]
+    <TriggerFailed: "Trigger was "all_successful" but some of the upstream tasks failed.">
+
+    """
+    assumed: dict[int, State] = {}
+    plan = Plan(flow)
+    for task, state in (assumed_states or {}).items():
+        if not isinstance(state, Finished):
+            msg = f"{shown(state)} cannot be assumed of task {shown(task.name)}: a body ends in a final state, for instance Failed()."
+            raise TypeError(msg)
+        assumed[plan.number(task)] = state
+    plan.handled = [False] * len(plan.tasks)
+    machine = Machine(plan)
+    machine.begin(0.0)
+    while machine.ready or machine.instructions:
+        while machine.instructions:
+            _follow(machine, machine.instructions.pop())
+        if machine.ready:
+            task_number = machine.ready.popleft()
+            machine.started(task_number, 0.0)
+            # retries are taken as used up: what is assumed is how the last attempt ends
+            machine.runs[task_number] = plan.tasks[task_number].max_retries + 1
+            machine.handle(m.Ended(task_number, assumed.get(task_number, Success("Assumed to succeed.")), 0.0))
+    return dict(zip(plan.tasks, machine.states))
+
+
+def _follow(machine: Machine, instruction: Any) -> None:
+    if isinstance(instruction, m.AskTrigger):
+        task = instruction.task
+        verdict = judge(machine.plan.tasks[task].trigger, machine.upstream_states(task))
+        machine.handle(m.VerdictAnswered(task, verdict, 0.0))

@@ -1,0 +1,3 @@
+"""Where the reference API keeps the states; they are in `flowbook.states`."""
+
+from flowbook.states import *  # noqa: F403 - a second name for the same module

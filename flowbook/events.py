@@ -1,0 +1,148 @@
+"""Events: the ordered list of everything that happened in a run; its truth.
+
+The machine keeps a *record* per event, a tuple ``(at, task, what)``, because a record costs a tenth of an object; an
+`Event` is made from it when somebody looks. Everything else (the handle, the picture, the story, a replay) is a fold
+of this list. Values never travel in events: only the names of states, times and words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flowbook.states import Finished, Looped, Running, Scheduled, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["FLOW", "Event", "Folded", "Note", "Record", "event_of", "fold"]
+
+# In a record: when (seconds since the epoch), which task (its number in the plan), and what (a state or a note).
+Record = tuple[float, int, Any]
+
+# The task number of records that are about the flow as a whole.
+FLOW = -1
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that happened and is not a change of state.
+
+    Attributes:
+        kind: "request" (a person asked for something), "log" (a task said something).
+        text: the words.
+        level: of a log line, as in `logging`.
+
+    """
+
+    kind: str
+    text: str
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    Attributes:
+        seq: its place in the run's list, from 0.
+        at: when, in seconds since the epoch.
+        kind: "state", "request" or "log".
+        task: the slug of the task, or "" for the flow as a whole.
+        state: the name of the state class, for kind "state".
+        message: the state's message, or the note's words.
+        due: when a waiting state may go on, in seconds since the epoch.
+        level: of a log line.
+
+    >>> Event(0, 1.5, "state", task="add-1", state="Success").to_dict()
+    {'seq': 0, 'at': 1.5, 'kind': 'state', 'task': 'add-1', 'state': 'Success'}
+
+    """
+
+    seq: int
+    at: float
+    kind: str
+    task: str = ""
+    state: str = ""
+    message: str = ""
+    due: float | None = None
+    level: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can carry, without the empty fields."""
+        return {name: value for name, value in asdict(self).items() if value not in {"", None} or name in {"seq", "at"}}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Event:
+        """Read what `to_dict` wrote."""
+        return cls(**values)
+
+
+def event_of(seq: int, record: Record, slugs: Sequence[str]) -> Event:
+    """Make the event of a record.
+
+    Args:
+        seq: its place in the list.
+        record: the machine's tuple.
+        slugs: the slug of each task number.
+
+    """
+    at, task, what = record
+    slug = slugs[task] if task >= 0 else ""
+    if isinstance(what, State):
+        start_time = what.start_time if isinstance(what, Scheduled) else None
+        due = start_time.timestamp() if start_time is not None else None
+        return Event(seq, at, "state", slug, type(what).__name__, what.message or "", due)
+    return Event(seq, at, what.kind, slug, "", what.text, None, what.level)
+
+
+@dataclass
+class Folded:
+    """What a list of events says of one run (or of one task of it) at the end of the list.
+
+    Attributes:
+        state: the name of the state class.
+        message: its message.
+        attempt: which attempt this is; 0 before the first.
+        started: when the present (or last) attempt began.
+        ended: when the run reached a final state, or None.
+        due: when a waiting state may go on.
+
+    """
+
+    state: str = "Pending"
+    message: str = ""
+    attempt: int = 0
+    started: float | None = None
+    ended: float | None = None
+    due: float | None = None
+    tasks: dict[str, Folded] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        """Fold one state event into this."""
+        kind = STATE_CLASSES.get(event.state, State)
+        if issubclass(kind, Running):
+            self.attempt += 1
+            self.started = event.at
+        elif issubclass(kind, Looped):
+            self.attempt = 0
+        self.state, self.message, self.due = event.state, event.message, event.due
+        self.ended = event.at if issubclass(kind, Finished) and not issubclass(kind, Looped) else None
+
+
+STATE_CLASSES: dict[str, type[State]] = {kind.__name__: kind for kind in State.children(include_self=True)}
+
+
+def fold(events: Iterable[Event]) -> Folded:
+    """Return how a run stands after these events.
+
+    >>> fold([Event(0, 1.0, "state", "a-1", "Running"), Event(1, 2.0, "state", "a-1", "Success")]).tasks["a-1"].state
+    'Success'
+
+    """
+    flow = Folded()
+    for event in events:
+        if event.kind == "state":
+            subject = flow.tasks.setdefault(event.task, Folded()) if event.task else flow
+            subject.take(event)
+    return flow
