@@ -118,6 +118,14 @@ FAMILY_WORD: dict[str, str] = {
     "warn": "held up or left out",
     "waiting": "waiting",
 }
+ROUTINE: tuple[str, ...] = (
+    "Waits for its turn.",
+    "Starting task run.",
+    "Task run succeeded.",
+    "Task not run.",
+)
+"""Messages that say no more than their state: a card leaves them out."""
+
 FAMILY: dict[str, str] = {state: family for family, states in _STATES.items() for state in states}
 GLYPH: dict[str, str] = {state: glyph for states in _STATES.values() for state, glyph in states.items()}
 
@@ -231,6 +239,12 @@ def typescript() -> str:
             "Glyph of each state, by class name; any other state has that of State.",
             "GLYPH: Readonly<Record<string, string>>",
             _json(GLYPH, indent=2),
+        ),
+        ("Messages that say no more than their state.", "ROUTINE: readonly string[]", _json(ROUTINE)),
+        (
+            "Inside a card: where texts begin, what stays free at the right, font size of the state line.",
+            "CARD: { readonly left: number; readonly right: number; readonly size: number }",
+            "{ left: 46, right: 12, size: 11 }",
         ),
         (
             "Widths of U+0020 to U+04FF in 32nds of an em, in base 62; see flowbook/view/measure.py.",

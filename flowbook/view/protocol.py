@@ -51,7 +51,11 @@ class NodeCard:
 
 @dataclass(frozen=True, slots=True)
 class NodeLook:
-    """How a node is right now; times are seconds of the kernel's clock, `due` is when it starts (again)."""
+    """How a node is right now; times are seconds of the kernel's clock, `due` is when it starts (again).
+
+    `attempt` counts from 1 and is the one that runs or ran; while Retrying it is the one to come. An empty
+    `state` means that the flow has not run. `result` is a short text such as "336,776 rows".
+    """
 
     node: int
     state: str
@@ -414,7 +418,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = Path(arguments[0]) if arguments else default
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(typescript(), encoding="utf-8")
-    print(f"wrote {path}")
+    print(f"wrote {path}", file=sys.stderr)  # not on stdout, which may be redirected to the file itself
     return 0
 
 
