@@ -156,7 +156,9 @@ class _Block:
         self.tokens.append(_given.set({**_given.get(), **self.values}))
         return context
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         _given.reset(self.tokens.pop())
 
 

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from flowbook.tasks.base import Task
 
-__all__ = ["CycleError", "FlowError", "FlowbookError", "InvalidTransition", "UnknownArgument", "nearest", "shown"]
+__all__ = [
+    "CycleError",
+    "FlowError",
+    "FlowbookError",
+    "InvalidTransition",
+    "UnknownArgument",
+    "nearest",
+    "shown",
+]
 
 _SHOWN_CHARACTERS = 120
 

@@ -1,7 +1,7 @@
 """Events: the ordered list of everything that happened in a run; its truth.
 
-The machine keeps a *record* per event, a tuple ``(at, task, what)``, because a record costs a tenth of an object; an
-`Event` is made from it when somebody looks. Everything else (the handle, the picture, the story, a replay) is a fold
+The machine keeps them as the columns of a `Log`, because three numbers in three lists cost a tenth of an object and
+give the garbage collector nothing to look through; an `Event` is made when somebody looks. Everything else (the handle, the picture, the story, a replay) is a fold
 of this list. Values never travel in events: only the names of states, times and words.
 """
 
@@ -15,13 +15,48 @@ from flowbook.states import Finished, Looped, Running, Scheduled, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["FLOW", "Event", "Folded", "Note", "Record", "event_of", "fold"]
+__all__ = ["FLOW", "Event", "Folded", "Log", "Note", "Record", "event_of", "fold"]
 
-# In a record: when (seconds since the epoch), which task (its number in the plan), and what (a state or a note).
+# A row of the log: when (seconds since the epoch), which task (its number in the plan), and what (a state or a note).
 Record = tuple[float, int, Any]
 
 # The task number of records that are about the flow as a whole.
 FLOW = -1
+
+
+class Log:
+    """The events of a run as three columns of equal length, append-only.
+
+    `what` is appended last: a reader on another thread that looks at ``len(log)`` never sees half a row.
+    """
+
+    __slots__ = ("at", "task", "what")
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+        self.task: list[int] = []
+        self.what: list[Any] = []
+
+    def append(self, at: float, task: int, what: Any) -> None:
+        """Append one row: when, which task, and what (a state or a note)."""
+        self.at.append(at)
+        self.task.append(task)
+        self.what.append(what)
+
+    def __len__(self) -> int:
+        return len(self.what)
+
+    def rows(self, start: int = 0) -> list[Record]:
+        """Return the rows from a place on.
+
+        >>> log = Log()
+        >>> log.append(1.0, 0, Note("log", "hello"))
+        >>> log.rows()
+        [(1.0, 0, Note(kind='log', text='hello', level=''))]
+
+        """
+        end = len(self)
+        return list(zip(self.at[start:end], self.task[start:end], self.what[start:end]))
 
 
 @dataclass(frozen=True)

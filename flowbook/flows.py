@@ -99,7 +99,14 @@ class Flow:
         for task in tasks or ():
             self.add_task(task)
         for edge in edges or ():
-            self.add_edge(edge.upstream_task, edge.downstream_task, edge.key, edge.mapped, edge.flattened, validate=validate)
+            self.add_edge(
+                edge.upstream_task,
+                edge.downstream_task,
+                edge.key,
+                edge.mapped,
+                edge.flattened,
+                validate=validate,
+            )
         if reference_tasks is not None:
             self.set_reference_tasks(reference_tasks)
 
@@ -112,7 +119,9 @@ class Flow:
         self._blocks.append((block, created))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         block, created = self._blocks.pop()
         block.__exit__(kind, error, trace)
         unused = [task for task in created.values() if task not in self.nodes]
@@ -233,7 +242,13 @@ class Flow:
         edge = Edge(upstream_task, downstream_task, key, mapped, flattened)
         self.add_task(downstream_task)
         down = self.nodes[downstream_task]
-        if key is not None and not mapped and not flattened and type(upstream_task) is Constant and upstream_task not in self.nodes:
+        if (
+            key is not None
+            and not mapped
+            and not flattened
+            and type(upstream_task) is Constant
+            and upstream_task not in self.nodes
+        ):
             self._bind_constant(downstream_task, key, upstream_task.value, validate=validate)
             return edge
         self.add_task(upstream_task)
@@ -464,7 +479,9 @@ class Flow:
             keys.update(node.constants.keys())
             twice = [key for key, count in keys.items() if count > 1]
             if twice:
-                both = " and ".join(shown(edge.upstream_task.name, 40) for edge in node.upstream.values() if edge.key == twice[0])
+                both = " and ".join(
+                    shown(edge.upstream_task.name, 40) for edge in node.upstream.values() if edge.key == twice[0]
+                )
                 msg = f"argument {twice[0]!r} of task {shown(task.name)} is bound more than once: to {both}. Keep one, or copy the task."
                 raise FlowError(msg)
 
@@ -477,7 +494,11 @@ class Flow:
         made.nodes = {}
         for task, node in self.nodes.items():
             made.nodes[task] = twin = Node(node.slug)
-            twin.upstream, twin.downstream, twin.constants = dict(node.upstream), list(node.downstream), dict(node.constants)
+            twin.upstream, twin.downstream, twin.constants = (
+                dict(node.upstream),
+                list(node.downstream),
+                dict(node.constants),
+            )
         made._slug_counts, made._slugs = Counter(self._slug_counts), set(self._slugs)
         made.state_handlers = list(self.state_handlers)
         return made
@@ -640,5 +661,3 @@ class Flow:
         unknown = [name for name in names if name not in known]
         listed = ", ".join(map(repr, known)) or "none"
         return f"flow {shown(self.name)} has no parameter {', '.join(map(shown, unknown))}.{nearest(unknown[0], known)} Its parameters: {listed}."
-
-

@@ -44,7 +44,9 @@ def topological_order(nodes: Mapping[Task, Node]) -> list[Task]:
 
     """
     place = {task: index for index, task in enumerate(nodes)}
-    if all(place[edge.upstream_task] < index for task, index in place.items() for edge in nodes[task].upstream.values()):
+    if all(
+        place[edge.upstream_task] < index for task, index in place.items() for edge in nodes[task].upstream.values()
+    ):
         return list(nodes)  # the usual case: a flow is written down in an order in which it can run
     waiting = {task: len(node.upstream) for task, node in nodes.items()}
     ready = deque(task for task, count in waiting.items() if not count)

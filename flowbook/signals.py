@@ -55,7 +55,9 @@ class FlowbookSignal(BaseException):
     def __init__(self, message: str | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(message)
         kwargs.setdefault("result", self._default_result())
-        self.state: State = self.state_class(message, *args, **kwargs) if not args else self._positional(message, args, kwargs)
+        self.state: State = (
+            self.state_class(message, *args, **kwargs) if not args else self._positional(message, args, kwargs)
+        )
 
     def _default_result(self) -> Any:
         return self

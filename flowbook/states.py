@@ -308,7 +308,9 @@ class Submitted(Pending, _Meta):
     __slots__ = ("state",)
     _compared = ("state",)
 
-    def __init__(self, message: str | None = None, result: Any = None, state: State | None = None, **extra: Any) -> None:
+    def __init__(
+        self, message: str | None = None, result: Any = None, state: State | None = None, **extra: Any
+    ) -> None:
         super().__init__(message, result, **extra)
         self.state = self._innermost(state)
 
@@ -319,7 +321,9 @@ class ClientFailed(Pending, _Meta):
     __slots__ = ("state",)
     _compared = ("state",)
 
-    def __init__(self, message: str | None = None, result: Any = None, state: State | None = None, **extra: Any) -> None:
+    def __init__(
+        self, message: str | None = None, result: Any = None, state: State | None = None, **extra: Any
+    ) -> None:
         super().__init__(message, result, **extra)
         self.state = self._innermost(state)
 
@@ -368,7 +372,9 @@ class Looped(Finished):
     __slots__ = ("loop_count",)
     _compared = ("loop_count",)
 
-    def __init__(self, message: str | None = None, result: Any = None, loop_count: int | None = None, **extra: Any) -> None:
+    def __init__(
+        self, message: str | None = None, result: Any = None, loop_count: int | None = None, **extra: Any
+    ) -> None:
         super().__init__(message, result, **extra)
         self.loop_count: int = loop_count if loop_count is not None else run_context.get("task_loop_count", 1)
 

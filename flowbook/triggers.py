@@ -60,7 +60,9 @@ class Verdict:
 class Trigger:
     """A built-in trigger: a name, a rule, and the words for when it does not pass."""
 
-    def __init__(self, name: str, rule: Callable[[Mapping[Edge, State]], Verdict], doc: str, *, made_by: Any = None) -> None:
+    def __init__(
+        self, name: str, rule: Callable[[Mapping[Edge, State]], Verdict], doc: str, *, made_by: Any = None
+    ) -> None:
         self.__name__ = name
         self.__qualname__ = name
         self.__doc__ = doc
@@ -105,14 +107,24 @@ def judge(trigger: Callable[[dict[Edge, State]], Any], upstream_states: dict[Edg
         passed = bool(trigger(upstream_states))
     except signals.FlowbookSignal as signal:
         state = signal.state
-        return Verdict(passed=False, reason=state.message or f"Trigger {name} raised {shown(signal)}.", state=state, decided_by=everyone)
+        return Verdict(
+            passed=False,
+            reason=state.message or f"Trigger {name} raised {shown(signal)}.",
+            state=state,
+            decided_by=everyone,
+        )
     except Exception as error:  # noqa: BLE001 - a user's trigger may raise anything; the run must end in a state
         reason = f"Trigger {name} raised {shown(error)}."
         state = TriggerFailed(f"Unexpected error while checking task trigger: {shown(error)}", result=error)
         return Verdict(passed=False, reason=reason, state=state, decided_by=everyone)
     if passed:
         return Verdict(passed=True, reason=f"Trigger {name} answered True.", decided_by=everyone)
-    return Verdict(passed=False, reason=f"Trigger {name} answered False.", state=TriggerFailed("Trigger failed"), decided_by=everyone)
+    return Verdict(
+        passed=False,
+        reason=f"Trigger {name} answered False.",
+        state=TriggerFailed("Trigger failed"),
+        decided_by=everyone,
+    )
 
 
 def _refused(reason: str) -> State:
@@ -177,11 +189,16 @@ def _some(
         distinct = {id(state): state for state in states.values()}
         count = sum(map(wanted, distinct.values()))
         low, high = (
-            None if bound is None else bound * len(distinct) if 0 < bound < 1 else bound for bound in (at_least, at_most)
+            None if bound is None else bound * len(distinct) if 0 < bound < 1 else bound
+            for bound in (at_least, at_most)
         )
         passed = not states or ((low is None or count >= low) and (high is None or count <= high))
         if passed:
-            return Verdict(passed=True, reason=f'Trigger "{name}" passed with {count} of {len(distinct)}.', decided_by=_edges(states, wanted))
+            return Verdict(
+                passed=True,
+                reason=f'Trigger "{name}" passed with {count} of {len(distinct)}.',
+                decided_by=_edges(states, wanted),
+            )
         reason = f'Trigger was "{name}" but thresholds were not met: {count} of {len(distinct)}, at least {at_least}, at most {at_most}.'
         return Verdict(passed=False, reason=reason, state=_refused(reason), decided_by=tuple(states))
 
@@ -200,7 +217,12 @@ def some_failed(at_least: float | None = None, at_most: float | None = None) -> 
 
     """
     doc = f"Pass when between {at_least} and {at_most} upstream tasks failed."
-    return Trigger("some_failed", _some("some_failed", _failed, at_least, at_most), doc, made_by=(some_failed, (at_least, at_most)))
+    return Trigger(
+        "some_failed",
+        _some("some_failed", _failed, at_least, at_most),
+        doc,
+        made_by=(some_failed, (at_least, at_most)),
+    )
 
 
 def some_successful(at_least: float | None = None, at_most: float | None = None) -> Trigger:

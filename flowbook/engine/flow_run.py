@@ -173,5 +173,3 @@ class FlowRun:
         from flowbook.view.show import run_bundle  # a door: the view is loaded when somebody looks
 
         return run_bundle(self)
-
-

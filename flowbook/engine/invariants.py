@@ -18,7 +18,7 @@ def moves_of(machine: Machine, task: int) -> str:
     """Return all moves of a task run in order, as ``12 Pending→Running · 15 Running→Success``."""
     moves = []
     before = "Pending"
-    for seq, record in enumerate(machine.log):
+    for seq, record in enumerate(machine.log.rows()):
         if record[1] == task and isinstance(record[2], State):
             after = event_of(seq, record, machine.plan.structure.slugs).state
             moves.append(f"{seq} {before}→{after}")
@@ -47,7 +47,7 @@ def check_machine(machine: Machine) -> None:
     """
     last: dict[int, State] = {}
     ended: set[int] = set()
-    for at, task, what in machine.log:
+    for at, task, what in machine.log.rows():
         if task < 0 or not isinstance(what, State):
             continue
         assert task not in ended, f"{at}: moved on after its end: {moves_of(machine, task)}"
@@ -56,7 +56,9 @@ def check_machine(machine: Machine) -> None:
             ended.add(task)
     for task, state in enumerate(machine.states):
         assert last.get(task, state) is state, f"log and states disagree: {moves_of(machine, task)}"
-    final = [isinstance(state, Finished) and (task in ended or task not in last) for task, state in enumerate(machine.states)]
+    final = [
+        isinstance(state, Finished) and (task in ended or task not in last) for task, state in enumerate(machine.states)
+    ]
     open_asks = set(machine.asking)
     assert machine.unfinished == len(final) - sum(final) or open_asks, "unfinished tasks are counted wrong"
     running = sum(isinstance(state, Running) for state in machine.states)

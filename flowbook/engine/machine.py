@@ -17,10 +17,10 @@ Data sheet (all lists are indexed by the task's number in the plan):
 * ``states``: the state each task run has now.
 * ``waiting``: how many of its upstream edges are not finished yet. At 0 the task is decided on, once.
 * ``ready``: tasks whose body may be run now, in the order in which they became so. The runner takes them out.
-* ``log``: the records of all events so far, append-only; the truth.
+* ``log``: all events so far, append-only; the truth.
 * ``instructions``: what the runner has to do; it takes them out.
-* ``flagged``: tasks that need a look (`_decide`) when their waiting is over, because they have a trigger of their own or
-  because something other than a plain success arrived from upstream. All others are ready at once.
+* ``flagged``: tasks that need a look (`_decide`) when their waiting is over, because they have a trigger or handlers of
+  their own or because something other than a plain success arrived from upstream. All others are ready at once.
 * ``asking``: tasks whose handlers or trigger are being asked, with what the answer is for.
 * ``runs``, ``loops``, ``resumed``: attempts after the first, loop indices and results, and tasks a person let go on;
   kept only for the few tasks that have any.
@@ -32,6 +32,7 @@ price of a stimulus object is that of half the move. They are the same code path
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ from flowbook import signals
 from flowbook.engine import messages as m
 from flowbook.engine.invariants import check_machine, refuse_transition
 from flowbook.errors import shown
-from flowbook.events import FLOW, Note, Record
+from flowbook.events import FLOW, Log, Note
 from flowbook.states import (
     Cancelled,
     Cancelling,
@@ -72,6 +73,8 @@ PENDING = Pending("Waits for its turn.")
 RUNNING = Running("Starting task run.")
 SUCCEEDED = "Task run succeeded."
 
+_new = Success.__new__
+
 
 def failure(error: BaseException) -> State:
     """Return the state which an error in a body leads to: that of a signal, else `Failed`."""
@@ -95,9 +98,10 @@ class Machine:
         self.children = structure.children
         self.states: list[State] = [PENDING] * len(structure.tasks)
         self.waiting = list(structure.waiting)
-        self.flagged = list(plan.special)
+        # a task with handlers is flagged too: they are asked before it is ready
+        self.flagged = list(map(operator.or_, plan.special, plan.handled)) if any(plan.handled) else plan.special.copy()
         self.ready: deque[int] = deque()
-        self.log: list[Record] = []
+        self.log = Log()
         self.instructions: list[m.Instruction] = []
         self.unfinished = len(structure.tasks)
         self.running = 0
@@ -113,6 +117,12 @@ class Machine:
         self.steps = 0
         self.cancelled: str | None = None
         self._undecided: deque[int] = deque()
+        # bound once: the two moves that every task makes append to the columns directly
+        self._log_at, self._log_task, self._log_what = (
+            self.log.at.append,
+            self.log.task.append,
+            self.log.what.append,
+        )
         self._seeds = dict(seeds or {})
 
     # -- doors -------------------------------------------------------------------------------------------------------
@@ -122,7 +132,7 @@ class Machine:
         self._say(at, FLOW, Running("Running flow."))
         for task in [task for task, state in self._seeds.items() if isinstance(state, Finished)]:
             self._enter(task, self._seeds.pop(task), at, may_retry=False)
-        self._undecided.extend(task for task, count in enumerate(self.plan.structure.waiting) if not count)
+        self._undecided.extend(self.plan.structure.roots)
         self._settle(at)
 
     def handle(self, stimulus: m.Stimulus) -> None:  # noqa: C901, PLR0912 - one row per stimulus, nothing else
@@ -162,7 +172,9 @@ class Machine:
         """Note that the runner took a task out of `ready` and begins its body."""
         state = self.approved.pop(task, RUNNING) if self.approved else RUNNING
         self.states[task] = state
-        self.log.append((at, task, state))
+        self._log_at(at)
+        self._log_task(task)
+        self._log_what(state)
         self.running += 1
         if self.held:
             self.steps -= 1
@@ -174,25 +186,29 @@ class Machine:
             self._ended(task, Success(SUCCEEDED, result=value), at)
             self._settle(at)
             return
-        state = Success.__new__(Success)  # what Success(SUCCEEDED, value) makes, without looking for tags
+        state = _new(Success)  # what Success(SUCCEEDED, value) makes, without looking for tags
         state.message = SUCCEEDED
         state.result = value
         state._extra = None  # noqa: SLF001 - a state's own slots
         self.states[task] = state
-        self.log.append((at, task, state))
+        self._log_at(at)
+        self._log_task(task)
+        self._log_what(state)
         self.running -= 1
         self.unfinished -= 1
-        waiting = self.waiting
-        for child in self.children[task]:
-            left = waiting[child] - 1
-            waiting[child] = left
-            if not left:
-                if self.flagged[child]:
-                    self._undecided.append(child)
-                else:
-                    (self._approve if self.plan.handled[child] else self.ready.append)(child)
-        if self._undecided:
-            self._settle(at)
+        children = self.children[task]
+        if children:
+            waiting = self.waiting
+            for child in children:
+                left = waiting[child] - 1
+                waiting[child] = left
+                if not left:
+                    if self.flagged[child]:
+                        self._undecided.append(child)
+                    else:
+                        self.ready.append(child)
+            if self._undecided:
+                self._settle(at)
 
     def end(self, state: State, at: float) -> None:
         """Note the final state of the flow."""
@@ -230,14 +246,18 @@ class Machine:
         result = dict(zip(plan.tasks, states))
         if self.cancelled is not None:
             return Cancelled(self.cancelled, result=result)
-        if any(not isinstance(states[task], Finished) for task in plan.terminal):
+        # a flow may have as many terminal tasks as tasks: look at each once, and then at the few kinds of states they have
+        if not all(issubclass(kind, Finished) for kind in {type(states[task]) for task in plan.terminal}):
             paused = [task.name for task, state in result.items() if isinstance(state, Paused)]
             names = ", ".join(shown(name, 40) for name in paused[:5])
-            return Running(f"Waits for a person to resume {names}." if paused else "Some tasks have not ended.", result=result)
-        decisive = [states[task] for task in plan.reference]
-        if any(isinstance(state, Failed) for state in decisive):
+            return Running(
+                f"Waits for a person to resume {names}." if paused else "Some tasks have not ended.",
+                result=result,
+            )
+        decisive = {type(states[task]) for task in plan.reference}
+        if any(issubclass(kind, Failed) for kind in decisive):
             return Failed("Some reference tasks failed.", result=result)
-        if all(isinstance(state, Success) for state in decisive):
+        if all(issubclass(kind, Success) for kind in decisive):
             return Success("All reference tasks succeeded.", result=result)
         return Success("No reference tasks failed.", result=result)
 
@@ -252,10 +272,10 @@ class Machine:
             self.flow_state = state
         else:
             self.states[task] = state
-        self.log.append((at, task, state))
+        self.log.append(at, task, state)
 
     def _note(self, at: float, text: str) -> None:
-        self.log.append((at, FLOW, Note("request", text)))
+        self.log.append(at, FLOW, Note("request", text))
 
     def _settle(self, at: float) -> None:
         """Decide on all tasks whose waiting is over; a queue, since a skip may run down a chain of any length."""
@@ -370,7 +390,11 @@ class Machine:
 
     def _has_attempts_left(self, task: int, state: State) -> bool:
         described = self.plan.tasks[task]
-        if isinstance(state, TriggerFailed) or self.cancelled is not None or self.run_count(task) > described.max_retries:
+        if (
+            isinstance(state, TriggerFailed)
+            or self.cancelled is not None
+            or self.run_count(task) > described.max_retries
+        ):
             return False
         return described.retry_on is None or isinstance(state.result, described.retry_on)
 
@@ -420,7 +444,12 @@ class Machine:
         if task is None:
             self.held, self.steps = False, 0
         for number, state in enumerate(self.states):
-            if isinstance(state, Paused) and state.start_time is None and task in {None, number} and number not in self.asking:
+            if (
+                isinstance(state, Paused)
+                and state.start_time is None
+                and task in {None, number}
+                and number not in self.asking
+            ):
                 self._let_go_on(number, at)
 
     def _cancel(self, why: str, at: float) -> None:

@@ -1,8 +1,7 @@
 """The plan: a flow's graph as numbers, made once, for the machine to count on.
 
-Tasks are numbered in topological order. The structure is kept with the flow until the flow changes; what tasks say of
-themselves (triggers, retries, handlers, …) is read anew for each run, since an attribute of a task may have been set
-in between.
+Tasks are numbered in topological order. The structure is kept with the flow until the flow changes, and what tasks say
+of themselves (triggers, timeouts, …) until an attribute of any task is set.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
+from flowbook.tasks.base import attribute_changes
 from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
@@ -34,10 +34,23 @@ class Structure:
         inputs: for each task its data edges, as (key, upstream number), or None.
         constants: for each task its constants, or None.
         edges: for each task the edges that lead to it.
+        roots: the tasks with nothing upstream.
+        terminal: the tasks with nothing downstream.
 
     """
 
-    __slots__ = ("children", "constants", "edges", "index", "inputs", "slugs", "tasks", "waiting")
+    __slots__ = (
+        "children",
+        "constants",
+        "edges",
+        "index",
+        "inputs",
+        "roots",
+        "slugs",
+        "tasks",
+        "terminal",
+        "waiting",
+    )
 
     def __init__(self, flow: Flow) -> None:
         flow.validate()
@@ -49,17 +62,27 @@ class Structure:
         self.inputs: list[tuple[tuple[str, int], ...] | None] = []
         self.constants: list[dict[str, Any] | None] = []
         self.edges: list[tuple[Edge, ...]] = []
+        self.roots: list[int] = []
+        self.terminal: list[int] = []
         index, nodes = self.index, flow.nodes
-        for task in self.tasks:
+        for number, task in enumerate(self.tasks):
             node = nodes[task]
             edges = tuple(node.upstream.values())
             self.slugs.append(node.slug)
             self.waiting.append(len(edges))
             self.children.append([index[edge.downstream_task] for edge in node.downstream])
-            keyed = tuple([(edge.key, index[edge.upstream_task]) for edge in edges if edge.key is not None]) if edges else ()
+            keyed = (
+                tuple([(edge.key, index[edge.upstream_task]) for edge in edges if edge.key is not None])
+                if edges
+                else ()
+            )
             self.inputs.append(keyed or None)
             self.constants.append(dict(node.constants) if node.constants else None)
             self.edges.append(edges)
+            if not edges:
+                self.roots.append(number)
+            if not node.downstream:
+                self.terminal.append(number)
             if any(edge.mapped for edge in edges):
                 msg = f"task {shown(task.name)} has mapped edges; mapping is not part of this version. Bind it without mapped=True."
                 raise FlowError(msg)
@@ -74,24 +97,31 @@ class Plan:
         special: whether a task must be looked at before it may run: its own trigger, or no skipping.
         handled: whether a task has state handlers.
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
-        terminal: the tasks with nothing downstream; the flow has ended when they have.
         reference: the tasks that decide the state of the flow.
 
     """
 
-    __slots__ = ("bodies", "flow", "guarded", "handled", "reference", "special", "structure", "terminal")
+    __slots__ = ("bodies", "flow", "guarded", "handled", "reference", "special", "structure")
 
     def __init__(self, flow: Flow) -> None:
         structure: Structure = flow._memoised("structure", lambda: Structure(flow))  # noqa: SLF001 - kept until the flow changes
+        kept = flow._memo.get("described")  # noqa: SLF001 - likewise, and until an attribute of any task is set
+        if kept is None or kept[0] != attribute_changes[0]:
+            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks))  # noqa: SLF001
         self.structure = structure
         self.flow = flow
-        self.bodies: list[Callable[..., Any]] = [task.run for task in structure.tasks]
-        self.special = [task.trigger is not all_successful for task in structure.tasks]
+        self.bodies: list[Callable[..., Any]] = kept[1]
+        self.special: list[bool] = kept[2]
+        self.guarded: list[bool] = kept[3]
+        # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
-        self.guarded = [task.timeout is not None or task.log_stdout for task in structure.tasks]
-        self.terminal = [number for number, children in enumerate(structure.children) if not children]
         chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
-        self.reference = [structure.index[task] for task in chosen] or self.terminal
+        self.reference = [structure.index[task] for task in chosen] or structure.terminal
+
+    @property
+    def terminal(self) -> list[int]:
+        """The tasks with nothing downstream; the flow has ended when they have."""
+        return self.structure.terminal
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -106,3 +136,12 @@ class Plan:
             msg = f"task {shown(task.name)} was added to flow {shown(self.flow.name)} after this run began."
             raise FlowError(msg)
         return found
+
+
+def _described(tasks: tuple[Task, ...]) -> tuple[list[Any], list[bool], list[bool]]:
+    """Read what the tasks say of themselves: their bodies, whether they are special, whether they are guarded."""
+    return (
+        [task.run for task in tasks],
+        [task.trigger is not all_successful for task in tasks],
+        [task.timeout is not None or task.log_stdout for task in tasks],
+    )

@@ -139,7 +139,8 @@ class Runner:
         machine = self.machine
         self.stream.publish()
         while machine.instructions:
-            todo, machine.instructions = machine.instructions, []
+            todo = machine.instructions.copy()
+            machine.instructions.clear()
             for instruction in todo:
                 self._carry_out(instruction)
             self.stream.publish()

@@ -85,7 +85,12 @@ async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None
     return run.wait(0)
 
 
-def _start(flow: Flow, parameters: Mapping[str, Any] | None, options: dict[str, Any], then: Callable[[FlowRun], None] | None = None) -> FlowRun:
+def _start(
+    flow: Flow,
+    parameters: Mapping[str, Any] | None,
+    options: dict[str, Any],
+    then: Callable[[FlowRun], None] | None = None,
+) -> FlowRun:
     run = _prepare(flow, parameters, options)
     if then is not None:
         run.on_change(then)
@@ -165,7 +170,11 @@ def _prepare(flow: Flow, parameters: Mapping[str, Any] | None, options: dict[str
         msg = "flow.run() was called inside a `with Flow(...)` block, where the flow is still being built. Call it after the block."
         raise RuntimeError(msg)
     plan = Plan(flow)
-    given = {key: value for key, value in {**context.given(), **(options.get("context") or {})}.items() if key != "parameters"}
+    given = {
+        key: value
+        for key, value in {**context.given(), **(options.get("context") or {})}.items()
+        if key != "parameters"
+    }
     number = next(_numbers)
     runner = Runner(
         plan,
@@ -174,7 +183,9 @@ def _prepare(flow: Flow, parameters: Mapping[str, Any] | None, options: dict[str
         name=options.get("flow_run_name") or f"{flow.name}-{number}",
         parameters=_parameters(flow, parameters, options),
         given=given,
-        task_contexts={plan.number(task): dict(values) for task, values in (options.get("task_contexts") or {}).items()},
+        task_contexts={
+            plan.number(task): dict(values) for task, values in (options.get("task_contexts") or {}).items()
+        },
         seeds={plan.number(task): state for task, state in (options.get("task_states") or {}).items()},
     )
     wanted = options.get("executor")
@@ -193,7 +204,7 @@ def _prepare(flow: Flow, parameters: Mapping[str, Any] | None, options: dict[str
 def _open(run: FlowRun) -> bool:
     """Begin a run that has not begun; return whether its tasks are to be run."""
     machine, flow = run.runner.machine, run.flow
-    if machine.log:
+    if len(machine.log):
         return True  # taken up again after a pause
     if flow.state_handlers:
         state, _ = consult(flow, flow.state_handlers, Pending(), machine_running())

@@ -44,7 +44,8 @@ class Story:
         lines = [f"{self.task} is {self.state}. {self.why}"]
         start = self.events[0].at if self.events else 0.0
         lines += [
-            f"  {event.at - start:8.3f} s  {event.state or event.kind:<14} {event.message}".rstrip() for event in self.events
+            f"  {event.at - start:8.3f} s  {event.state or event.kind:<14} {event.message}".rstrip()
+            for event in self.events
         ]
         if self.upstream:
             lines.append("  upstream: " + ", ".join(f"{name} {state}" for name, state in self.upstream))
@@ -58,14 +59,21 @@ class Story:
 def tell(runner: Runner, task: int) -> Story:
     """Tell the story of a task, by its number."""
     machine, slugs = runner.machine, runner.plan.structure.slugs
-    events = tuple(event_of(seq, record, slugs) for seq, record in enumerate(machine.log) if record[1] == task)
+    events = tuple(event_of(seq, record, slugs) for seq, record in enumerate(machine.log.rows()) if record[1] == task)
     index = runner.plan.structure.index
     upstream = tuple(
         (slugs[index[edge.upstream_task]], type(machine.states[index[edge.upstream_task]]).__name__)
         for edge in runner.plan.structure.edges[task]
     )
     cause = root_cause(runner, task)
-    return Story(slugs[task], type(machine.states[task]).__name__, events, sentence(runner, task), upstream, slugs[cause] if cause >= 0 else "")
+    return Story(
+        slugs[task],
+        type(machine.states[task]).__name__,
+        events,
+        sentence(runner, task),
+        upstream,
+        slugs[cause] if cause >= 0 else "",
+    )
 
 
 def root_cause(runner: Runner, task: int) -> int:
@@ -76,7 +84,9 @@ def root_cause(runner: Runner, task: int) -> int:
         seen.add(task)
         verdict = machine.verdicts.get(task)
         decided = [index[edge.upstream_task] for edge in verdict.decided_by] if verdict else []
-        troubled = [upstream for upstream in decided if isinstance(machine.states[upstream], (Failed, Skipped, Cancelled))]
+        troubled = [
+            upstream for upstream in decided if isinstance(machine.states[upstream], (Failed, Skipped, Cancelled))
+        ]
         if not troubled:
             return task
         task = troubled[0]
@@ -91,21 +101,33 @@ def sentence(runner: Runner, task: int) -> str:
     verdict = machine.verdicts.get(task)
     if isinstance(state, TriggerFailed) and verdict is not None:
         names = _decided(runner, task)
-        return f"It did not run: its trigger {_trigger(described)} saw {names}." if names else f"It did not run. {verdict.reason}"
+        return (
+            f"It did not run: its trigger {_trigger(described)} saw {names}."
+            if names
+            else f"It did not run. {verdict.reason}"
+        )
     if isinstance(state, Skipped):
         names = _decided(runner, task)
         if verdict is not None and not verdict.passed and names:
             return f"It was left out because {names}."
         return f"It left itself out: {state.message}" if state.message else "It left itself out."
     if isinstance(state, Retrying):
-        return f"Attempt {machine.run_count(task) - 1} of {described.max_retries + 1} failed; it waits for its next one."
+        return (
+            f"Attempt {machine.run_count(task) - 1} of {described.max_retries + 1} failed; it waits for its next one."
+        )
     if isinstance(state, Paused):
         return f"It waits for a person. {state.message or ''}".rstrip()
     if isinstance(state, Pending):
         index = plan.structure.index
         missing = {index[edge.upstream_task] for edge in plan.structure.edges[task]}
-        waits = [shown(plan.tasks[number].name, 40) for number in sorted(missing) if not machine.states[number].is_finished()]
-        return f"It waits for {', '.join(waits[:4])}{' and more' if len(waits) > 4 else ''}." if waits else "It is ready and waits for its turn."
+        waits = [
+            shown(plan.tasks[number].name, 40) for number in sorted(missing) if not machine.states[number].is_finished()
+        ]
+        return (
+            f"It waits for {', '.join(waits[:4])}{' and more' if len(waits) > 4 else ''}."
+            if waits
+            else "It is ready and waits for its turn."
+        )
     if isinstance(state, Failed):
         count = machine.run_count(task)
         after = f" after {count} attempts" if count > 1 else ""
@@ -122,7 +144,11 @@ def _trigger(task: object) -> str:
 
 def _error(state: State) -> str:
     if isinstance(state.result, BaseException):
-        return f"{type(state.result).__name__}: {shown(str(state.result), 200)[1:-1]}" if state.message else shown(state.result)
+        return (
+            f"{type(state.result).__name__}: {shown(str(state.result), 200)[1:-1]}"
+            if state.message
+            else shown(state.result)
+        )
     return state.message or "no reason was given"
 
 

@@ -14,7 +14,7 @@ from flowbook.events import Event, event_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowbook.events import Record
+    from flowbook.events import Log
 
     Reader = Callable[[list[Event]], object]
 
@@ -25,12 +25,12 @@ class Stream:
     """The readers of one run.
 
     Args:
-        log: the machine's records.
+        log: the machine's log.
         slugs: the slug of each task number.
 
     """
 
-    def __init__(self, log: Sequence[Record], slugs: Sequence[str]) -> None:
+    def __init__(self, log: Log, slugs: Sequence[str]) -> None:
         self.log = log
         self.slugs = slugs
         self.readers: list[Reader] = []
@@ -39,7 +39,7 @@ class Stream:
 
     def events(self, start: int = 0) -> list[Event]:
         """Return the events from a place in the list on."""
-        return [event_of(start + offset, record, self.slugs) for offset, record in enumerate(self.log[start:])]
+        return [event_of(start + offset, record, self.slugs) for offset, record in enumerate(self.log.rows(start))]
 
     def subscribe(self, reader: Reader) -> Callable[[], None]:
         """Call `reader` with each new batch of events; return the function that ends this.

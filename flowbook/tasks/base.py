@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     Trigger = Callable[[dict[Edge, State]], Any]
     StateHandler = Callable[[Any, State, State], State | None]
 
-__all__ = ["Task", "TaskMeta", "constructors"]
+__all__ = ["Task", "TaskMeta", "attribute_changes", "constructors"]
 
 TaskT = TypeVar("TaskT", bound="Task")
 
 # Filled by flowbook.tasks.core: how values become tasks ("as_task") and which task each operator makes. The core tasks
 # are subclasses of Task, so Task itself cannot import them without a circle.
 constructors: dict[str, Callable[..., Task]] = {}
+
+# How often an attribute of any task was set: a plan that was read from tasks holds until this changes.
+attribute_changes = [0]
 
 _RESERVED = frozenset(
     "name slug tags max_retries retry_delay retry_on timeout trigger skip_on_upstream_skip cache_for cache_validator "
@@ -151,7 +154,9 @@ class Task(metaclass=TaskMeta):
         self.tags: set[str] = set(tags or ()) | set(context.get("tags") or ())
         defaults = config.tasks.defaults
         self.max_retries = defaults.max_retries if max_retries is None else max_retries
-        self.retry_delay = _checked_delay(retry_delay if retry_delay is not None else defaults.retry_delay, self.max_retries, retry_delay)
+        self.retry_delay = _checked_delay(
+            retry_delay if retry_delay is not None else defaults.retry_delay, self.max_retries, retry_delay
+        )
         self.retry_on = _checked_retry_on(retry_on, self.max_retries)
         self.timeout = _whole_seconds(timeout if timeout is not None else defaults.timeout)
         self.trigger: Trigger = trigger if trigger is not None else all_successful
@@ -173,6 +178,10 @@ class Task(metaclass=TaskMeta):
         tracker = context.get("_created_tasks")
         if tracker is not None and not self.auto_generated:
             tracker[id(self)] = self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        attribute_changes[0] += 1
+        object.__setattr__(self, name, value)
 
     def run(self) -> Any:
         """Do the work. Subclasses replace this."""
@@ -209,7 +218,7 @@ class Task(metaclass=TaskMeta):
         """
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
-        made.tags = set(self.tags)
+        made.__dict__["tags"] = set(self.tags)
         if self.slug is not None and "slug" not in task_args:
             made.slug = f"{self.slug}-copy"
         for name, value in task_args.items():
@@ -319,13 +328,17 @@ class Task(metaclass=TaskMeta):
         )
         return self
 
-    def set_upstream(self: TaskT, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> TaskT:  # noqa: FBT001, FBT002
+    def set_upstream(
+        self: TaskT, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False
+    ) -> TaskT:  # noqa: FBT001, FBT002
         """Let this task wait for another one (and take its result as `key`); return this task."""
         if key is not None:
             return self.set_dependencies(flow=flow, keyword_tasks={key: task}, mapped=mapped)
         return self.set_dependencies(flow=flow, upstream_tasks=[task], mapped=mapped)
 
-    def set_downstream(self: TaskT, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> TaskT:  # noqa: FBT001, FBT002
+    def set_downstream(
+        self: TaskT, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False
+    ) -> TaskT:  # noqa: FBT001, FBT002
         """Let another task wait for this one (and take its result as `key`); return this task."""
         constructors["as_task"](task, flow=flow).set_upstream(self, flow=flow, key=key, mapped=mapped)
         return self
@@ -464,4 +477,3 @@ class FailureHandler:
         if new.is_failed():
             self.function(subject, new)
         return None
-

@@ -69,7 +69,9 @@ class RunSignature:
         name = getattr(run, "__qualname__", shown(run))
         for parameter in parameters:
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-                msg = f"{name} takes *{parameter.name}; a task's arguments become named edges. Take a list, or **kwargs."
+                msg = (
+                    f"{name} takes *{parameter.name}; a task's arguments become named edges. Take a list, or **kwargs."
+                )
                 raise ValueError(msg)
             if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
                 msg = f"{name} takes {parameter.name!r} by position only; a task's arguments are passed by name. Remove the '/'."

@@ -102,7 +102,10 @@ def defaults_from_attrs(*names: str) -> Callable[[Callable[..., Any]], Callable[
             return run(self, **kwargs)
 
         # arguments with a fall-back are not required any more
-        optional = [p.replace(default=None) if p.name in names and p.default is p.empty else p for p in signature.parameters.values()]
+        optional = [
+            p.replace(default=None) if p.name in names and p.default is p.empty else p
+            for p in signature.parameters.values()
+        ]
         with_defaults.__signature__ = signature.replace(parameters=optional)  # type: ignore[attr-defined]  # read by inspect
         return with_defaults
 

@@ -19,7 +19,7 @@ from flowbook.engine.frame import RunFrame
 from flowbook.engine.runner import BodyStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import FrameType
 
     from flowbook.engine.runner import Runner
@@ -140,14 +140,10 @@ def run_ready(runner: Runner, frame: RunFrame, state: Interruption, *, at_most: 
     structure, guarded, bodies = runner.plan.structure, runner.plan.guarded, runner.plan.bodies
     inputs, constants = structure.inputs, structure.constants
     ready, states, timers, readers = machine.ready, machine.states, runner.timers, stream.readers
-    now: Callable[[], float] = runner.clock.now
-    started, returned = machine.started, machine.returned
-    at = now()
-    while ready:
-        if mailbox or machine.held or (timers and timers[0][0] <= at):
-            runner.pump()
-            if not machine.may_start:
-                return
+    started, returned, instructions = machine.started, machine.returned, machine.instructions
+    monotonic, offset = runner.clock.reading
+    at = monotonic() + offset
+    while machine.may_start:
         task = ready.popleft()
         started(task, at)
         if readers:
@@ -165,12 +161,13 @@ def run_ready(runner: Runner, frame: RunFrame, state: Interruption, *, at_most: 
         except BaseException as error:  # noqa: BLE001 - whatever a user's body raises ends in a state
             state.in_body = False
             _take_in(runner, task, error, state)
-            at = now()
+            at = monotonic() + offset
         else:
-            at = now()
+            at = monotonic() + offset
             returned(task, value, at)
-        if machine.instructions or readers:
+        if mailbox or instructions or readers or timers:
             runner.carry_out()
+            runner.pump()
         if at_most is not None:
             at_most -= 1
             if not at_most:

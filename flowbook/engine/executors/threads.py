@@ -131,7 +131,9 @@ class _Pool:
         worker = _Worker(RunFrame(self.runner))
         self.workers.add(worker)
         carried = self.context.copy()
-        worker.thread = threading.Thread(target=carried.run, args=(self.work_on, worker), name="flowbook-worker", daemon=True)
+        worker.thread = threading.Thread(
+            target=carried.run, args=(self.work_on, worker), name="flowbook-worker", daemon=True
+        )
         worker.thread.start()
 
     # -- on a worker's thread ----------------------------------------------------------------------------------------
@@ -140,7 +142,12 @@ class _Pool:
         """Run what is ready until the drive is over or this worker was let go of."""
         install_frame(worker.frame)
         runner, machine, lock = self.runner, self.runner.machine, self.lock
-        states, structure, bodies, guarded = machine.states, runner.plan.structure, runner.plan.bodies, runner.plan.guarded
+        states, structure, bodies, guarded = (
+            machine.states,
+            runner.plan.structure,
+            runner.plan.bodies,
+            runner.plan.guarded,
+        )
         inputs, constants, clock = structure.inputs, structure.constants, runner.clock
         outcome: m.Stimulus | None = None
         value: Any = None
@@ -239,7 +246,9 @@ class _Pool:
             _, _, task, worker = heapq.heappop(self.deadlines)
             if worker.busy == task and not worker.dropped:
                 self.drop(worker)
-                self.runner.machine.handle(m.Ended(task, self.runner.timed_out(task, still_running=True), self.runner.clock.now()))
+                self.runner.machine.handle(
+                    m.Ended(task, self.runner.timed_out(task, still_running=True), self.runner.clock.now())
+                )
                 self.runner.carry_out()
 
     def drop(self, worker: _Worker) -> None:

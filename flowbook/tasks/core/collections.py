@@ -110,7 +110,9 @@ def as_task(value: Any, flow: Flow | None = None) -> Task:
     if not holds_tasks(value):
         return Constant(value)
     if isinstance(value, dict):
-        keys = List().gather(list(value.keys()), flow) if holds_tasks(list(value.keys())) else Constant(list(value.keys()))
+        keys = (
+            List().gather(list(value.keys()), flow) if holds_tasks(list(value.keys())) else Constant(list(value.keys()))
+        )
         values = List().gather(list(value.values()), flow)
         return Dict().bind(keys=keys, values=values, flow=flow)
     kind = {list: List, tuple: Tuple}.get(type(value), Set)

@@ -49,7 +49,9 @@ def _binary(name: str, symbol: str, function: Callable[[Any, Any], Any]) -> type
         return function(x, y)
 
     run.__doc__ = f"Return ``x {symbol} y``."
-    made: type[_Binary] = type(_Binary)(name, (_Binary,), {"run": run, "__doc__": f"``x {symbol} y``.", "__module__": __name__})
+    made: type[_Binary] = type(_Binary)(
+        name, (_Binary,), {"run": run, "__doc__": f"``x {symbol} y``.", "__module__": __name__}
+    )
     constructors[name] = partial(_bound, made)
     return made
 
