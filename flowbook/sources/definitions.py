@@ -1,0 +1,278 @@
+"""Reading functions, classes and lambdas: their bodies run later, so they are read apart, as `Deferred`."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from flowbook.sources.expressions import root_name
+from flowbook.sources.knowledge import HARMLESS_DECORATORS
+from flowbook.sources.names import Deferred
+from flowbook.sources.scopes import BY_CALL, MAY, SURE, Frame, Scope
+from flowbook.sources.sharing import FRESH, SAME, VIEW, Value, called, put, taken
+from flowbook.sources.statements import Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def bound_names(body: Iterable[ast.AST]) -> tuple[set[str], set[str], bool]:
+    """Names a function body binds, names it declares global or nonlocal, and whether it yields."""
+    bound: set[str] = set()
+    outside: set[str] = set()
+    yields = False
+    waiting = list(body)
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                bound.add(node.id)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                bound.add(node.name)
+            case ast.Import() | ast.ImportFrom():
+                bound |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                bound.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                bound.add(name)
+            case ast.Global() | ast.Nonlocal():
+                outside |= set(node.names)
+            case ast.Yield() | ast.YieldFrom():
+                yields = True
+        if isinstance(node, _COMPREHENSIONS):
+            bound |= {part.target.id for part in ast.walk(node) if isinstance(part, ast.NamedExpr)}
+        elif not isinstance(node, _INNER):
+            waiting += ast.iter_child_nodes(node)
+    return bound - outside, outside, yields
+
+
+def parameter_names(arguments: ast.arguments) -> tuple[str, ...]:
+    """The parameters in order; those which take the rest are marked with their stars."""
+    plain = [one.arg for one in (*arguments.posonlyargs, *arguments.args)]
+    rest = [f"*{arguments.vararg.arg}"] if arguments.vararg else []
+    named = [one.arg for one in arguments.kwonlyargs]
+    extra = [f"**{arguments.kwarg.arg}"] if arguments.kwarg else []
+    return (*plain, *rest, *named, *extra)
+
+
+class Definitions(Statements):
+    """Visit definitions."""
+
+    def __init__(self, **scope: object) -> None:
+        super().__init__(**scope)
+        self.deferred: dict[str, Deferred] = {}
+        self.methods: dict[str, Deferred] | None = None  # of the class whose body is being read
+
+    # ------------------------------------------------------------ functions
+
+    def _see_lambda(self, node: ast.Lambda) -> Value:
+        value = self._function(node)
+        for token, _ in value:
+            if token in self.code:
+                self.perform(token)  # as an argument it may be called at once
+        return value
+
+    def _define_lambda(self, node: ast.Lambda, names: Sequence[str]) -> Value:
+        value = self._function(node)
+        for token, _ in value:
+            if token in self.code and not self.frames:
+                for name in names:
+                    self.deferred[name] = _joined(self.deferred.get(name), self.code[token])
+        return value
+
+    def _do_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        decorators = FRESH
+        for decorator in node.decorator_list:
+            decorators += taken(self.value(decorator))
+        with self.type_names(node):
+            value = self._function(node)
+        token = value[0][0]
+        if token in self.code:
+            if self.methods is not None:
+                self.methods[node.name] = self.code[token]
+            elif not self.frames:
+                self.deferred[node.name] = _joined(self.deferred.get(node.name), self.code[token])
+            if not all(self._is_harmless_decorator(decorator) for decorator in node.decorator_list):
+                self.perform(token)  # a decorator may call what it decorates
+        self.store(node.name, self.tokens_of((*value, *called(decorators))))
+
+    _do_asyncfunctiondef = _do_functiondef
+
+    def _is_harmless_decorator(self, node: ast.expr) -> bool:
+        node = node.func if isinstance(node, ast.Call) else node
+        path = self.path(node)
+        last = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        return path in HARMLESS_DECORATORS or last in HARMLESS_DECORATORS or last in {"setter", "getter", "deleter"}
+
+    def _function(self, node: Function) -> Value:
+        """Read a function; the answer is the function object."""
+        arguments = node.args
+        held = FRESH
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            if default is not None:
+                held += put(self.value(default))
+        if not isinstance(node, ast.Lambda):
+            self._annotations(node)
+        token = self.new_token()
+        for source, how in held:
+            self.sharing.link(token, source, how)
+        if self.is_cell and all(frame.kind == "class" for frame in self.frames):
+            self.code[token] = self._apart(node)
+            self.captured |= self.code[token].reads | self.code[token].writes
+        else:
+            self._in_place(node)
+        return ((token, SAME),)
+
+    def _annotations(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        arguments = node.args
+        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        every += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
+        for annotation in (*(one.annotation for one in every), node.returns):
+            if annotation is not None and annotation.__class__ is not ast.Constant:
+                self.value(annotation)
+
+    def _apart(self, node: Function) -> Deferred:
+        """Read a body in a scope of its own."""
+        body: list[ast.stmt] = [ast.Return(node.body)] if isinstance(node, ast.Lambda) else node.body
+        bound, outside, yields = bound_names([node.body] if isinstance(node, ast.Lambda) else node.body)
+        parameters = parameter_names(node.args)
+        plain = [name.lstrip("*") for name in parameters]
+        scope = type(self)(is_cell=False, parameters=plain, local=(bound | set(plain)) - outside)
+        scope.outer_paths = {**self.outer_paths, **self.paths}
+        scope.run(body)
+        return summary(scope, parameters, generator=yields)
+
+    def _in_place(self, node: Function) -> None:
+        """Read a nested body where it is defined, as if it were called there."""
+        bound, outside, _ = bound_names([node.body] if isinstance(node, ast.Lambda) else node.body)
+        plain = {name.lstrip("*") for name in parameter_names(node.args)}
+        before, loops, methods = self.state.copy(), self.loops, self.methods
+        self.frames.append(Frame("function", (bound | plain) - outside, outside))
+        self.loops, self.methods = [], None
+        if isinstance(node, ast.Lambda):
+            self.value(node.body)
+        else:
+            self.run(node.body)
+        self.loops, self.methods = loops, methods
+        self.frames.pop()
+        self.state.dead = False
+        self.state = self.merge([self.state, before])
+
+    # ------------------------------------------------------------ classes
+
+    def _do_classdef(self, node: ast.ClassDef) -> None:
+        bases = FRESH
+        for part in (*node.bases, *(keyword.value for keyword in node.keywords), *node.decorator_list):
+            bases += called(self.value(part))
+        apart = self.is_cell and all(frame.kind == "class" for frame in self.frames)
+        outer, self.methods = self.methods, {} if apart else None
+        bound, outside, _ = bound_names(node.body)
+        frame = Frame("class", (), outside)
+        with self.type_names(node):
+            self.frames.append(frame)
+            self.run(node.body)
+            self.frames.pop()
+        methods, self.methods = self.methods, outer
+        token = self.new_token()
+        for name in bound & frame.names.keys():
+            for held in frame.names[name]:
+                if held not in self.code:
+                    self.sharing.link(token, held, VIEW)
+        if apart:
+            names = {root for base in node.bases if (root := root_name(base)) is not None}
+            self.code[token] = _class(methods or {}, names)
+            if not self.frames:
+                self.deferred[node.name] = _joined(self.deferred.get(node.name), self.code[token])
+            elif outer is not None:
+                outer[node.name] = self.code[token]
+        self.store(node.name, self.tokens_of((*bases, (token, SAME))))
+
+
+def changes(scope: Scope) -> tuple[set[str], set[str], set[str]]:
+    """Names from outside whose objects change: surely, maybe, and maybe by a call that other cells tell."""
+    names = {token: name for name, token in (*scope.incoming.items(), *scope.arguments.items())}
+    sure: set[str] = set()
+    maybe: set[str] = set()
+    by_call: set[str] = set()
+    starts: dict[int, list[tuple[int, bool]]] = {SURE | MAY: [], BY_CALL: []}
+    for (token, deep), flag in scope.changed.items():
+        if flag & SURE and token in names:
+            sure.add(names[token])
+        starts[SURE | MAY if flag & (SURE | MAY) else BY_CALL].append((token, deep))
+    for flag, found in ((SURE | MAY, maybe), (BY_CALL, by_call)):
+        if starts[flag]:
+            found |= {names[token] for token in scope.sharing.affected(starts[flag]) if token in names}
+    return sure, maybe - sure, by_call - maybe - sure
+
+
+def deep_changes(scope: Scope) -> set[str]:
+    """Names whose objects change somewhere below their own level."""
+    names = {token: name for name, token in scope.incoming.items()}
+    affected = scope.sharing.affected(scope.changed)
+    return {names[token] for token, deep in affected.items() if deep and token in names}
+
+
+def summary(scope: Definitions, parameters: tuple[str, ...], *, generator: bool) -> Deferred:
+    """What was noticed in a function's body, in terms of its parameters and of global names."""
+    sure, maybe, by_call = changes(scope)
+    own = scope.arguments.keys()
+    return Deferred(
+        reads=frozenset(name for name in scope.reads if not name.startswith("*")),
+        writes=frozenset(scope.plain | scope.loose),
+        mutates=frozenset(sure - own),
+        may_mutate=frozenset((maybe | by_call) - own),
+        deletes=frozenset(scope.state.gone),
+        builtins=frozenset(scope.builtins),
+        effects=frozenset(scope.effects),
+        observes=frozenset(scope.looks - scope.effects),
+        hints=frozenset(scope.hints),
+        opaque=scope.opaque,
+        parameters=parameters,
+        changes=frozenset((sure | maybe) & own),
+        calls=tuple(scope.calls),
+        passed=frozenset(by_call - own),
+        assumed=frozenset(scope.assumed),
+        generator=generator,
+    )
+
+
+def _class(methods: dict[str, Deferred], bases: set[str]) -> Deferred:
+    """A class as a function: calling it, or holding an object of it, may run any of its methods."""
+    joined: Deferred = Deferred(reads=frozenset(bases))
+    for method in methods.values():
+        joined = _joined(joined, method)
+    start = methods.get("__init__")
+    return Deferred(
+        **{name: getattr(joined, name) for name in _SETS},
+        opaque=joined.opaque,
+        parameters=start.parameters[1:] if start else (),
+        changes=start.changes - set(start.parameters[:1]) if start else frozenset(),
+        calls=joined.calls,
+        methods=methods,
+    )
+
+
+_SETS = (
+    "reads", "writes", "mutates", "may_mutate", "deletes", "builtins", "effects", "observes", "hints",
+    "passed", "assumed",
+)  # fmt: skip
+
+
+def _joined(one: Deferred | None, two: Deferred) -> Deferred:
+    """What either of two bodies does; the parameters are the second's."""
+    if one is None:
+        return two
+    joined: dict[str, frozenset[str]] = {name: getattr(one, name) | getattr(two, name) for name in _SETS}
+    return Deferred(
+        **joined,
+        opaque=one.opaque or two.opaque,
+        parameters=two.parameters,
+        changes=one.changes | two.changes,
+        calls=tuple(dict.fromkeys((*one.calls, *two.calls))),
+        methods={**one.methods, **two.methods},
+        generator=one.generator or two.generator,
+    )

@@ -1,0 +1,295 @@
+"""What each cell does, now that the other cells are known: functions followed, aliases resolved."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from flowbook.sources import knowledge as known
+from flowbook.sources.calls import changed_parameters, is_changed
+from flowbook.sources.effects import also_of, effect_of
+from flowbook.sources.expressions import PLOT
+from flowbook.sources.names import Call, CellNames, Deferred
+from flowbook.sources.sharing import CODE, Sharing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_HISTORY = re.compile(r"_i?\d+|_{1,3}|_i{1,3}|_[iod]h|In|Out")
+
+
+@dataclass(slots=True)
+class Uses:
+    """What one cell does in its place. `may` gives for each name that may be changed the reason in words."""
+
+    reads: set[str]
+    writes: set[str]
+    maybe: set[str]
+    mutates: set[str]
+    deletes: set[str]
+    effects: set[str]
+    looks: set[str]
+    hints: set[str]
+    opaque: str | None
+    may: dict[str, str] = field(default_factory=dict)
+
+    def changing(self) -> set[str]:
+        """All names that are not the same afterwards."""
+        return self.writes | self.maybe | self.mutates | self.may.keys() | self.deletes
+
+
+class Notebook:
+    """Follows the cells in document order and keeps which objects the names are bound to."""
+
+    def __init__(self, cells: Sequence[CellNames]) -> None:
+        self.cells = cells
+        self.env: dict[str, tuple[int, ...]] = {}
+        self.sharing = Sharing()
+        self.count = 0
+        self.code: dict[int, Deferred] = {}
+        self.consumable: set[int] = set()
+        self.modules: dict[str, str] = {}
+        self.written = {name for cell in cells for name in cell.writes | cell.maybe_writes | cell.deletes}
+        self.rebound = {
+            name for cell in cells for name in (cell.writes | cell.maybe_writes) if name not in cell.modules
+        }
+        self.changing_methods = {
+            name
+            for cell in cells
+            for made in cell.deferred.values()
+            for name, method in made.methods.items()
+            if changed_parameters(method, lambda _: None) & set(method.parameters[:1])
+        }
+        self.uses: list[Uses] = []
+        for cell in cells:
+            uses = self._follow(cell)
+            self.uses.append(uses)
+            self._bind(cell, uses)
+
+    # ------------------------------------------------------------ what a cell does
+
+    def _follow(self, cell: CellNames) -> Uses:
+        uses = Uses(
+            reads=cell.reads | (cell.builtins & self.written),  # type: ignore[arg-type]  # made a set below
+            writes=set(cell.writes),
+            maybe=set(cell.maybe_writes),
+            mutates=set(cell.mutates),
+            deletes=set(cell.deletes),
+            effects=set(cell.effects - cell.observes),
+            looks=set(cell.observes),
+            hints=set(cell.hints),
+            opaque=cell.opaque,
+        )
+        uses.reads = set(uses.reads)
+        if uses.opaque is None and any(_HISTORY.fullmatch(name) for name in cell.reads):
+            uses.opaque = "uses what IPython keeps of the cell before (_, Out, In)"
+        for name in cell.may_mutate - cell.passed:
+            uses.may[name] = f"may change {name}"
+        assumed = set(cell.assumed)
+        calls = [*cell.calls, *self._perform(uses, assumed)]
+        for call in calls:
+            self._call(call, uses)
+        self._doubt(cell, uses, assumed)
+        self._use_objects(cell, uses)
+        return uses
+
+    def _perform(self, uses: Uses, assumed: set[str]) -> list[Call]:
+        """Take over what the functions and objects a cell gets hold of do when called."""
+        calls: list[Call] = []
+        done: set[int] = set()
+        waiting = list(uses.reads)
+        while waiting:
+            name = waiting.pop()
+            for token in self.sharing.reach(self.env.get(name, ()), through_code=True) - done:
+                done.add(token)
+                body = self.code.get(token)
+                if body is None:
+                    continue
+                new = (body.reads | (body.builtins & self.written)) - uses.reads
+                uses.reads |= new
+                waiting += new
+                uses.maybe |= body.writes - uses.writes
+                uses.deletes |= body.deletes
+                for changed in body.mutates | (body.may_mutate - body.passed):
+                    uses.may.setdefault(changed, f"may change {changed} by calling {name}")
+                uses.effects |= body.effects
+                uses.looks |= body.observes
+                uses.hints |= body.hints
+                assumed |= body.assumed
+                uses.opaque = uses.opaque or body.opaque
+                for call in body.calls:
+                    given = tuple(one for one in call.arguments if one[1] not in body.parameters)
+                    calls.append(Call(call.function, given))
+        return calls
+
+    def _call(self, call: Call, uses: Uses) -> None:
+        root, _, rest = call.function.partition(".")
+        names = [name for _, name in call.arguments]
+        path = self.modules.get(root)
+        tokens = self.env.get(root, ())
+        bodies = [self.code[token] for token in tokens if token in self.code]
+        reason = f"may change {{}} by calling {call.function}()"
+        if path is not None:
+            names = self._call_library(f"{path}.{rest}" if rest else path, call, uses)
+        elif bodies and len(bodies) == len(tokens) and not rest:
+            names = [name for body in bodies for name in self._changed(body, call.arguments)]
+        elif rest and (methods := self._methods(tokens, rest)):
+            names = []
+            for method in methods:
+                arguments = [(slot + 1 if isinstance(slot, int) else slot, name) for slot, name in call.arguments]
+                names += self._changed(method, [(0, root), *arguments])
+        else:
+            uses.hints.add("random")
+            if (rest or tokens) and not bodies:
+                names.append(root)
+        for name in names:
+            uses.may.setdefault(name, reason.format(name))
+
+    def _changed(self, body: Deferred, arguments: Iterable[tuple[int | str, str]]) -> list[str]:
+        changed = changed_parameters(body, self._lookup)
+        return [name for slot, name in arguments if is_changed(body, slot, changed)]
+
+    def _lookup(self, function: str) -> Deferred | bool | None:
+        root, _, rest = function.partition(".")
+        path = self.modules.get(root)
+        if path is not None:
+            full = f"{path}.{rest}" if rest else path
+            harmless = effect_of(full) is not None or known.is_harmless_function(full)
+            return False if harmless and full not in known.CHANGES_FIRST else None
+        if not rest:
+            for token in self.env.get(root, ()):
+                if token in self.code:
+                    return self.code[token]
+        return None
+
+    def _methods(self, tokens: Iterable[int], method: str) -> list[Deferred]:
+        """The bodies a method call on an object of this notebook's classes may run."""
+        reached = self.sharing.reach(tokens, through_code=True)
+        found = [self.code[token].methods.get(method) for token in reached if token in self.code]
+        return [one for one in found if one is not None]
+
+    def _call_library(self, path: str, call: Call, uses: Uses) -> list[str]:
+        """The arguments a function of an imported module may change; its effects are noted."""
+        effect = effect_of(path)
+        if effect is not None:
+            (uses.effects if effect[1] else uses.looks).add(effect[0])
+            also = also_of(path)
+            if also is not None:
+                uses.effects.add(also)
+        if path in known.CHANGES_FIRST or path.endswith("_"):
+            return [name for slot, name in call.arguments if slot in {0, "*"}]
+        if effect is not None or known.is_harmless_function(path):
+            return [name for slot, name in call.arguments if slot in {"out", "file"}]
+        uses.hints.add("random")
+        return [name for _, name in call.arguments]
+
+    def _doubt(self, cell: CellNames, uses: Uses, assumed: set[str]) -> None:
+        """Take back what was believed of names by their spelling, if the notebook says otherwise."""
+        for name, method in cell.trusted:
+            if method in self.changing_methods:
+                uses.may.setdefault(name, f"may change {name} by calling its method {method}")
+        wrong = (assumed | cell.builtins) & self.rebound
+        if wrong:
+            one = min(wrong)
+            for name in uses.reads:
+                uses.may.setdefault(name, f"may change {name}, since {one} is not what it usually is")
+
+    # ------------------------------------------------------------ objects
+
+    def _use_objects(self, cell: CellNames, uses: Uses) -> None:
+        self._use_modules(uses)
+        for name in list(uses.may):
+            tokens = self.env.get(name, ())
+            if name in self.modules or (tokens and all(token in self.code for token in tokens)):
+                del uses.may[name]  # functions, classes and modules stay what they are
+        used_up = self._used_up(uses)
+        starts = [(token, name not in cell.shallow) for name in uses.mutates for token in self.env.get(name, ())]
+        starts += [(token, True) for name in uses.may for token in self.env.get(name, ())]
+        affected = self.sharing.affected(starts) if starts else {}
+        if not affected and not used_up:
+            return
+        for name, tokens in self.env.items():
+            if not used_up.isdisjoint(tokens):
+                uses.mutates.add(name)
+            elif affected.keys().isdisjoint(tokens) or name in uses.mutates or name in self.modules:
+                continue
+            elif name == PLOT:
+                uses.effects.add("plot")
+            else:
+                uses.may.setdefault(name, f"may change {name}, which shares an object with what it changes")
+
+    def _used_up(self, uses: Uses) -> set[int]:
+        """The iterators and files a cell moves on by using them; a use of a figure is noted as well."""
+        used_up: set[int] = set()
+        if self.consumable or PLOT in self.env:
+            for name in uses.reads:
+                tokens = self.env.get(name, ())
+                reached = self.sharing.reach(tokens, through_code=False)
+                if not reached.isdisjoint(self.env.get(PLOT, ())):
+                    uses.effects.add("plot")
+                if not self.consumable.isdisjoint(tokens):
+                    used_up |= reached & self.consumable
+        return used_up
+
+    def _use_modules(self, uses: Uses) -> None:
+        """Using `shuffle` is using chance, when another cell says `from random import shuffle`."""
+        for name in uses.reads:
+            path = self.modules.get(name)
+            effect = effect_of(path) if path is not None else None
+            # A module itself is used through a path; that is noted where it is used.
+            if effect is not None and path is not None and not _is_module(path):
+                (uses.effects if effect[1] else uses.looks).add(effect[0])
+
+    def _bind(self, cell: CellNames, uses: Uses) -> None:
+        """Let the names stand for what they are bound to after the cell."""
+        objects = cell.objects
+        here = {token: self._objects_of(name) for token, name in objects.incoming}
+
+        def translate(token: int) -> tuple[int, ...]:
+            if token not in here:
+                here[token] = (self._new(),)
+            return here[token]
+
+        for token, body in objects.code:
+            self.code |= dict.fromkeys(translate(token), body)
+        for token in objects.consumable:
+            self.consumable.update(translate(token))
+        for target, source, how in objects.shares:
+            for one, other in itertools.product(translate(target), translate(source)):
+                self.sharing.link(one, other, how)
+                if how == CODE and other in self.code and self.code[other].generator:
+                    self.consumable.add(one)
+        bound = dict(objects.bound)
+        for name in cell.writes | uses.maybe:
+            new = tuple(one for token in bound.get(name, ()) for one in translate(token)) or (self._new(),)
+            kept = () if name in cell.writes else self.env.get(name, ())
+            self.env[name] = tuple(dict.fromkeys((*kept, *new)))
+            if name in cell.modules:
+                self.modules[name] = cell.modules[name]
+            else:
+                self.modules.pop(name, None)
+
+    def _objects_of(self, name: str) -> tuple[int, ...]:
+        if name not in self.env:
+            self.env[name] = (self._new(),)
+        return self.env[name]
+
+    def _new(self) -> int:
+        self.count += 1
+        return self.count
+
+
+def _is_module(path: str) -> bool:
+    """Whether a path with an effect is a module, of which not every part has it."""
+    return path in {
+        "random",
+        "numpy.random",
+        "matplotlib.pyplot",
+        "seaborn",
+        "warnings",
+        "logging",
+        "os",
+        "sys",
+    } or (path in {"subprocess", "shutil", "tempfile", "glob", "signal", "threading", "sqlite3", "zipfile", "locale"})
