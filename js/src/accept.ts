@@ -1,0 +1,80 @@
+/**
+ * The door for data from outside: a saved file or a kernel of another version may hold anything.
+ *
+ * What passes has the shape that the fold relies on; texts are only ever shown as text, so they are not looked into.
+ */
+
+import type { Bundle, NodeCard, NodeLook, RunLook, ToView } from "./protocol";
+
+type Loose = Readonly<Record<string, unknown>>;
+
+/** The message, or null when it is none that we know. */
+export function acceptMessage(data: unknown): ToView | null {
+  if (!isRecord(data) || typeof data["run"] !== "string") return null;
+  switch (data["type"]) {
+    case "picture":
+      return isPicture(data) ? (data as unknown as ToView) : null;
+    case "snapshot":
+      return isNews(data) ? (data as unknown as ToView) : null;
+    case "changes":
+      return isNews(data) && isNumber(data["since"]) ? (data as unknown as ToView) : null;
+    case "acknowledged":
+      return isText(data["id"]) && typeof data["ok"] === "boolean" ? (data as unknown as ToView) : null;
+    default:
+      return null;
+  }
+}
+
+/** The bundle, or null when it is none. */
+export function acceptBundle(data: unknown): Bundle | null {
+  if (!isRecord(data) || !isText(data["run"]) || typeof data["live"] !== "boolean") return null;
+  const picture = acceptMessage(data["picture"]);
+  const snapshot = acceptMessage(data["snapshot"]);
+  return picture?.type === "picture" && snapshot?.type === "snapshot" ? (data as unknown as Bundle) : null;
+}
+
+function isPicture(data: Loose): boolean {
+  const isDrawn = isText(data["svg"]) && isText(data["flow"]) && isText(data["notice"]) && isNumber(data["protocol"]);
+  return isDrawn && isListOf(data["controls"], isText) && isListOf(data["nodes"], isCard);
+}
+
+function isNews(data: Loose): boolean {
+  return isNumber(data["seq"]) && isNumber(data["at"]) && isRunLook(data["flow"]) && isListOf(data["nodes"], isLook);
+}
+
+function isCard(data: unknown): data is NodeCard {
+  if (!isRecord(data) || !isNumber(data["node"]) || !isNumber(data["attempts"])) return false;
+  const isNamed = isText(data["name"]) && isText(data["slug"]) && isText(data["kind"]);
+  return isNamed && isListOf(data["upstream"], isNumber) && isListOf(data["downstream"], isNumber);
+}
+
+function isLook(data: unknown): data is NodeLook {
+  if (!isRecord(data) || !isNumber(data["node"]) || !isNumber(data["attempt"])) return false;
+  const hasTimes = isTime(data["started"]) && isTime(data["ended"]) && isTime(data["due"]);
+  return hasTimes && isText(data["state"]) && isText(data["message"]) && isText(data["result"]);
+}
+
+function isRunLook(data: unknown): data is RunLook {
+  if (!isRecord(data) || !isText(data["state"]) || !isText(data["message"]) || !isText(data["sentence"])) return false;
+  return isTime(data["started"]) && isTime(data["ended"]) && typeof data["paused"] === "boolean";
+}
+
+function isRecord(data: unknown): data is Loose {
+  return typeof data === "object" && data !== null && !Array.isArray(data);
+}
+
+function isListOf(data: unknown, isOne: (item: unknown) => boolean): boolean {
+  return Array.isArray(data) && data.every(isOne);
+}
+
+function isText(data: unknown): data is string {
+  return typeof data === "string";
+}
+
+function isNumber(data: unknown): data is number {
+  return typeof data === "number" && Number.isFinite(data);
+}
+
+function isTime(data: unknown): boolean {
+  return data === null || isNumber(data);
+}

@@ -1,0 +1,175 @@
+/**
+ * Adopts the drawing and recolours it. Touches the DOM, decides nothing: what a node looks like follows from its
+ * `data-state` and `data-family` in CSS, and what it says from `words`.
+ */
+
+import { build, readPicture } from "./adopt";
+import { type Box, crop, type Drawing, overlaps } from "./geometry";
+import { setAttribute, setText } from "./header";
+import { CARD } from "./look";
+import { elide } from "./measure";
+import { familyOf, glyphOf, kernelTime, type Model } from "./model";
+import type { NodeCard, NodeLook, Picture } from "./protocol";
+import { isMoving, nodeName, type NodeTexts, nodeTexts, nodeTitle } from "./words";
+
+/**
+ * Browsers draw moving strokes anew in each frame, together with all that they touch: with more nodes than this, or
+ * more of them running, nothing moves but clocks and colours.
+ */
+const BUSY = 150;
+/** Pictures with more nodes than this keep only what is in sight, and a little around it, in the browser's layout. */
+const MANY = 250;
+const AROUND = 300;
+/** Drawn smaller than this, words are grey dust: they are left out. */
+const FAR = 0.4;
+const LIVELY = 16;
+
+/** The elements of one node that change. */
+interface NodeParts {
+  readonly group: SVGElement;
+  readonly card: NodeCard;
+  readonly title: Element | null;
+  readonly glyph: Element | null;
+  readonly state: Element | null;
+  readonly time: Element | null;
+  readonly track: Element | null;
+  readonly bar: Element | null;
+  readonly barWidth: number;
+  /** How long the state line may be. */
+  readonly room: number;
+  look: NodeLook | null;
+}
+
+/** Read a picture from wherever it comes; throws a `PictureError` when it is none of ours. */
+export function readDrawing(picture: Picture): Drawing {
+  return crop(readPicture(picture.svg));
+}
+
+export class Painter {
+  readonly svg: SVGElement;
+  readonly view: Box;
+  readonly boxes: ReadonlyMap<number, Box>;
+  private readonly nodes = new Map<number, NodeParts>();
+  private readonly edgesInto = new Map<number, SVGElement[]>();
+  /** Nodes whose texts move with the clock. */
+  private readonly moving = new Set<NodeParts>();
+  private readonly places: [SVGElement, Box][] = [];
+  private readonly shown = new Set<SVGElement>();
+
+  constructor(
+    page: Document,
+    private readonly drawing: Drawing,
+    cards: ReadonlyMap<number, NodeCard>,
+  ) {
+    this.svg = build(drawing.mark, page);
+    this.view = drawing.view;
+    this.boxes = drawing.nodes;
+    for (const group of this.svg.querySelectorAll<SVGElement>(".fb-node")) {
+      const card = cards.get(Number(group.getAttribute("data-node")));
+      this.place(group, drawing.nodes.get(Number(group.getAttribute("data-node"))));
+      if (card !== undefined) this.nodes.set(card.node, partsOf(group, card, this.boxes.get(card.node)?.width ?? 0));
+    }
+    for (const group of this.svg.querySelectorAll<SVGElement>(".fb-edge")) {
+      this.place(group, drawing.edges.get(Number(group.getAttribute("data-edge"))));
+      if (group.getAttribute("data-kind") === "cycle") continue; // red, whatever runs
+      const to = Number(group.getAttribute("data-to"));
+      this.edgesInto.set(to, [...(this.edgesInto.get(to) ?? []), group]);
+    }
+  }
+
+  private place(element: SVGElement, box: Box | undefined): void {
+    if (box === undefined) return;
+    this.places.push([element, box]);
+    this.shown.add(element);
+  }
+
+  /** Whether another drawing has everything in the same place. */
+  fits(other: Drawing): boolean {
+    return other.shape === this.drawing.shape;
+  }
+
+  /** What a navigator needs of the drawing. */
+  sight(): { svg: SVGElement; boxes: ReadonlyMap<number, Box>; groupOf(node: number): SVGElement | undefined } {
+    return { svg: this.svg, boxes: this.boxes, groupOf: (node) => this.nodes.get(node)?.group };
+  }
+
+  /** Bring the drawing up to the model; only nodes with a new look are touched. */
+  paint(model: Model, now: number): void {
+    const time = kernelTime(model, now);
+    this.svg.toggleAttribute("data-calm", model.looks.size > BUSY || (model.counts.get("Running") ?? 0) > LIVELY);
+    for (const [node, look] of model.looks) {
+      const parts = this.nodes.get(node);
+      if (parts === undefined || parts.look === look) continue;
+      parts.look = look;
+      this.paintNode(parts, look, time);
+    }
+  }
+
+  /** Keep what is in sight drawn. `sight` is in the picture's own units. */
+  show(sight: Box, scale: number): void {
+    this.svg.toggleAttribute("data-far", scale < FAR);
+    if (this.nodes.size <= MANY) return;
+    const { x, y, width, height } = sight;
+    const near: Box = { x: x - AROUND, y: y - AROUND, width: width + 2 * AROUND, height: height + 2 * AROUND };
+    for (const [element, box] of this.places) {
+      const isShown = overlaps(near, box);
+      if (isShown !== this.shown.has(element)) this.toggle(element, isShown);
+    }
+  }
+
+  private toggle(element: SVGElement, isShown: boolean): void {
+    if (isShown) this.shown.add(element);
+    else this.shown.delete(element);
+    element.style.display = isShown ? "" : "none";
+  }
+
+  /** Move the clocks of running and waiting nodes. */
+  tick(model: Model, now: number): void {
+    const time = kernelTime(model, now);
+    for (const parts of this.moving) if (parts.look !== null) paintClock(parts, nodeTexts(parts.look, parts.card, time));
+  }
+
+  private paintNode(parts: NodeParts, look: NodeLook, time: number): void {
+    const state = look.state === "" ? "Pending" : look.state; // the flow has not run
+    const family = familyOf(state);
+    if (isMoving(look)) this.moving.add(parts);
+    else this.moving.delete(parts);
+    setAttribute(parts.group, "data-state", state);
+    setAttribute(parts.group, "data-family", family);
+    if (parts.glyph !== null) setText(parts.glyph, glyphOf(state));
+    const texts = nodeTexts(look, parts.card, time);
+    if (parts.state !== null) setText(parts.state, elide(texts.state, parts.room, CARD.size));
+    if (parts.title !== null) setText(parts.title, nodeTitle(look, parts.card, time));
+    setAttribute(parts.group, "aria-label", nodeName(look, parts.card, time));
+    paintClock(parts, texts);
+    for (const edge of this.edgesInto.get(parts.card.node) ?? []) {
+      edge.toggleAttribute("data-active", family === "active");
+    }
+  }
+}
+
+function partsOf(group: SVGElement, card: NodeCard, width: number): NodeParts {
+  const find = (name: string): Element | null => group.querySelector(`.fb-${name}`);
+  const track = find("track");
+  return {
+    group,
+    card,
+    title: group.querySelector("title"),
+    glyph: find("glyph"),
+    state: find("state"),
+    time: find("time"),
+    track,
+    bar: find("bar"),
+    barWidth: Number(track?.getAttribute("width") ?? 0),
+    room: width - CARD.left - CARD.right,
+    look: null,
+  };
+}
+
+function paintClock(parts: NodeParts, texts: NodeTexts): void {
+  if (parts.time !== null) setText(parts.time, texts.time);
+  parts.group.toggleAttribute("data-bar", texts.bar !== null);
+  if (texts.bar !== null && parts.bar !== null) {
+    setAttribute(parts.bar, "width", (parts.barWidth * texts.bar).toFixed(1));
+  }
+}

@@ -1,0 +1,191 @@
+/** The window onto the picture: how large it is drawn, which part of it is seen, moving about with mouse and wheel. */
+
+import type { Box } from "./geometry";
+
+/** Below this scale the words in a node cannot be read; wide pictures scroll rather than shrink further. */
+const READABLE = 0.72;
+const LARGEST = 2.5;
+const SMALLEST = 0.04;
+/** A press that moves less than this many pixels is a click. */
+const STILL = 4;
+
+/** `read`: as wide as the window but readable. `whole`: all of it. `free`: as the person zoomed. */
+type Fit = "read" | "whole" | "free";
+
+export class Stage {
+  readonly element: HTMLElement;
+  private readonly scroller: HTMLElement;
+  private readonly tools: HTMLElement;
+  private picture: SVGElement | null = null;
+  private natural: Box = { x: 0, y: 0, width: 1, height: 1 };
+  private fit: Fit = "read";
+  private scale = 1;
+  private readonly resize: ResizeObserver;
+
+  /** `onSight` is told what is seen, in the picture's own units, and at which scale. */
+  constructor(
+    page: Document,
+    private readonly onSight: (sight: Box, scale: number) => void,
+  ) {
+    this.element = page.createElement("div");
+    this.element.className = "fb-stage";
+    this.scroller = page.createElement("div");
+    this.scroller.className = "fb-scroller";
+    this.tools = this.makeTools(page);
+    this.element.append(this.scroller, this.tools);
+    this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
+    this.scroller.addEventListener("pointerdown", this.onPress);
+    this.scroller.addEventListener("dblclick", this.onDoubleClick);
+    this.scroller.addEventListener("scroll", () => this.tellSight(), { passive: true });
+    this.resize = new ResizeObserver(() => this.refit());
+    this.resize.observe(this.scroller);
+  }
+
+  /** Show another picture; `natural` is its view box. */
+  show(picture: SVGElement, natural: Box): void {
+    this.picture = picture;
+    this.natural = natural;
+    // Told before it stands in the page: a large picture is never laid out as a whole.
+    this.tellSight();
+    this.scroller.replaceChildren(picture);
+    this.refit();
+  }
+
+  /** Scroll so that `box`, in the picture's own units, is seen. */
+  reveal(box: Box): void {
+    const margin = 16;
+    const left = (box.x - this.natural.x) * this.scale;
+    const top = (box.y - this.natural.y) * this.scale;
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
+    this.scroller.scrollTo({
+      left: nearest(scrollLeft, clientWidth, left - margin, left + box.width * this.scale + margin),
+      top: nearest(scrollTop, clientHeight, top - margin, top + box.height * this.scale + margin),
+    });
+    this.tellSight(); // not a frame later: what is revealed is focused next
+  }
+
+  zoomBy(factor: number, at?: { readonly clientX: number; readonly clientY: number }): void {
+    this.fit = "free";
+    const frame = this.scroller.getBoundingClientRect();
+    const x = at === undefined ? frame.width / 2 : at.clientX - frame.left;
+    const y = at === undefined ? frame.height / 2 : at.clientY - frame.top;
+    const before = this.scale;
+    const held = { x: (this.scroller.scrollLeft + x) / before, y: (this.scroller.scrollTop + y) / before };
+    this.draw(before * factor);
+    this.scroller.scrollLeft = held.x * this.scale - x;
+    this.scroller.scrollTop = held.y * this.scale - y;
+  }
+
+  /** Go to the readable size, or to the whole picture when it is readable already. */
+  toggleFit(): void {
+    const isReadable = this.fit === "read";
+    this.fit = isReadable && this.wholeScale() < this.readableScale() - 0.01 ? "whole" : "read";
+    this.refit();
+  }
+
+  dispose(): void {
+    this.resize.disconnect();
+  }
+
+  private refit(): void {
+    if (this.picture === null || this.scroller.clientWidth === 0) return;
+    if (this.fit === "read") this.draw(this.readableScale());
+    else if (this.fit === "whole") this.draw(this.wholeScale());
+    else this.draw(this.scale);
+  }
+
+  private readableScale(): number {
+    return clamp(this.scroller.clientWidth / this.natural.width, READABLE, 1);
+  }
+
+  private wholeScale(): number {
+    const height = Number.parseFloat(getComputedStyle(this.scroller).maxHeight) || this.scroller.clientHeight;
+    const fits = Math.min(this.scroller.clientWidth / this.natural.width, height / this.natural.height);
+    return clamp(fits, SMALLEST, 1);
+  }
+
+  private draw(scale: number): void {
+    this.scale = clamp(scale, SMALLEST, LARGEST);
+    const width = Math.round(this.natural.width * this.scale);
+    const height = Math.round(this.natural.height * this.scale);
+    this.picture?.setAttribute("width", String(width));
+    this.picture?.setAttribute("height", String(height));
+    const isCut = width > this.scroller.clientWidth + 1 || height > this.scroller.clientHeight + 1;
+    this.element.toggleAttribute("data-cut", isCut);
+    this.element.toggleAttribute("data-scaled", isCut || this.fit !== "read");
+    this.tellSight();
+  }
+
+  private tellSight(): void {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
+    const { scale, natural } = this;
+    // Before its first layout the window has no size; its height grows with the picture, up to that of the screen.
+    const width = clientWidth || 1200;
+    const height = Math.max(clientHeight, 800);
+    const sight = { x: natural.x + scrollLeft / scale, y: natural.y + scrollTop / scale };
+    this.onSight({ ...sight, width: width / scale, height: height / scale }, scale);
+  }
+
+  private makeTools(page: Document): HTMLElement {
+    const tools = page.createElement("div");
+    tools.className = "fb-tools";
+    const add = (sign: string, name: string, act: () => void): void => {
+      const button = page.createElement("button");
+      button.type = "button";
+      button.textContent = sign;
+      button.title = name;
+      button.setAttribute("aria-label", name);
+      button.addEventListener("click", act);
+      tools.append(button);
+    };
+    add("−", "Zoom out", () => this.zoomBy(1 / 1.25));
+    add("+", "Zoom in", () => this.zoomBy(1.25));
+    add("⤢", "Fit the picture (double click)", () => this.toggleFit());
+    return tools;
+  }
+
+  private readonly onWheel = (event: WheelEvent): void => {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    this.zoomBy(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0025)), event);
+  };
+
+  private readonly onDoubleClick = (event: MouseEvent): void => {
+    if (event.target instanceof Element && event.target.closest(".fb-node") !== null) return;
+    this.toggleFit();
+  };
+
+  /** Drag the picture about. The first pixels decide whether it is a drag, so that a click still reaches a node. */
+  private readonly onPress = (start: PointerEvent): void => {
+    if (start.button !== 0 || start.pointerType !== "mouse" || !this.element.hasAttribute("data-cut")) return;
+    const { scrollLeft, scrollTop } = this.scroller;
+    const move = (event: PointerEvent): void => {
+      const x = event.clientX - start.clientX;
+      const y = event.clientY - start.clientY;
+      if (!this.element.hasAttribute("data-dragged") && Math.hypot(x, y) < STILL) return;
+      if (!this.scroller.hasPointerCapture(start.pointerId)) this.scroller.setPointerCapture(start.pointerId);
+      this.element.toggleAttribute("data-dragged", true);
+      this.scroller.scrollTo({ left: scrollLeft - x, top: scrollTop - y });
+    };
+    const end = (): void => {
+      this.scroller.removeEventListener("pointermove", move);
+      this.scroller.removeEventListener("pointerup", end);
+      this.scroller.removeEventListener("pointercancel", end);
+      // The click that follows a drag is not meant for a node; it comes before the next task.
+      setTimeout(() => this.element.toggleAttribute("data-dragged", false));
+    };
+    this.scroller.addEventListener("pointermove", move);
+    this.scroller.addEventListener("pointerup", end);
+    this.scroller.addEventListener("pointercancel", end);
+  };
+}
+
+/** The scroll position nearest to `now` from which `start` to `end` is seen in a window of `size`. */
+export function nearest(now: number, size: number, start: number, end: number): number {
+  if (start < now || end - start > size) return Math.max(0, start);
+  return end > now + size ? end - size : now;
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
+}

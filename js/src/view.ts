@@ -1,0 +1,311 @@
+/**
+ * One view of one flow or run: folds what it hears, and brings the page up to it at most once a frame.
+ *
+ * Hosts mount it in an element of theirs, give it the saved bundle if there is one, and a channel if somebody may be
+ * at the other end. Everything stands in a shadow root, so the page's CSS and ours never meet.
+ */
+
+import type { Channel, Status } from "./channel";
+import { Details } from "./details";
+import { Header, type Situation, setText } from "./header";
+import { STYLE } from "./look";
+import {
+  dismissed,
+  EMPTY,
+  fold,
+  foldBundle,
+  isOver,
+  isRunning,
+  type Model,
+  pressed,
+  speaksOurProtocol,
+  unanswered,
+} from "./model";
+import { Announcer, claims, Navigator } from "./navigate";
+import { Painter, readDrawing } from "./paint";
+import { type Bundle, type Picture, PROTOCOL, type ToView, type Verb } from "./protocol";
+import { Stage } from "./stage";
+import { watchTheme } from "./theme";
+import chrome from "./view.css";
+import { sentenceParts, summary } from "./words";
+
+/** A kernel that listens answers in a few hundredths of a second; after this many milliseconds it does not listen. */
+const ANSWER_TIME = 700;
+/** How long a refusal stays to be read, in milliseconds. */
+const READING_TIME = 8000;
+/** Clocks move five times a second. */
+const TICK = 200;
+
+export interface View {
+  /** Take the bundle of the output again; a running picture is never turned back by an older one. */
+  update(bundle: Bundle): void;
+  /** Listen to another channel, or to none. */
+  connect(channel: Channel | null): void;
+  dispose(): void;
+}
+
+export function mount(host: HTMLElement, bundle: Bundle | null = null): View {
+  const view = new LiveView(host);
+  if (bundle !== null) view.update(bundle);
+  return view;
+}
+
+class LiveView implements View {
+  private readonly page: Document;
+  private readonly root: HTMLElement;
+  private readonly header: Header;
+  private readonly notice: HTMLElement;
+  private readonly stage: Stage;
+  private readonly navigator: Navigator;
+  private readonly details: Details;
+  private readonly sentence: HTMLElement;
+  private readonly announcer: Announcer;
+  private readonly sight: IntersectionObserver;
+  private readonly stopTheme: () => void;
+  private painter: Painter | null = null;
+  private drawn: Picture | null = null;
+  private model: Model = EMPTY;
+  private channel: Channel | null = null;
+  private stopListening: () => void = () => undefined;
+  private status: Status = "none";
+  private hasSpoken = false;
+  private isSeen = true;
+  private frame: number | null = null;
+  private ticker: ReturnType<typeof setInterval> | null = null;
+
+  constructor(private readonly host: HTMLElement) {
+    const page = host.ownerDocument;
+    this.page = page;
+    const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+    dress(shadow, page);
+    this.root = element(page, "section", "fb-root");
+    this.header = new Header(page, {
+      command: (verb) => this.command(verb),
+      interrupt: () => void this.channel?.interrupt?.(),
+    });
+    this.notice = element(page, "p", "fb-notice");
+    this.stage = new Stage(page, (sight, scale) => this.painter?.show(sight, scale));
+    this.navigator = new Navigator(page, {
+      reveal: (box) => this.stage.reveal(box),
+      choose: (node) => this.details.choose(node),
+      zoom: (factor) => this.stage.zoomBy(factor),
+      fit: () => this.stage.toggleFit(),
+    });
+    this.details = new Details(page, () => this.navigator.choose(null));
+    this.sentence = element(page, "p", "fb-sentence");
+    this.announcer = new Announcer(page);
+    this.stage.element.append(this.navigator.searchBox);
+    const parts = [this.header, this.stage, this.details, this.announcer].map((part) => part.element);
+    this.root.append(...parts);
+    this.header.element.after(this.notice);
+    this.details.element.after(this.sentence);
+    shadow.replaceChildren(this.root);
+    this.stopTheme = watchTheme(page, (theme) => this.root.setAttribute("data-theme", theme));
+    this.sight = new IntersectionObserver((entries) => this.onSight(entries.at(-1)?.isIntersecting ?? true), {
+      rootMargin: "200px",
+    });
+    this.sight.observe(host);
+    page.addEventListener("visibilitychange", this.schedule);
+    page.defaultView?.addEventListener("keydown", this.onAnyKey, true);
+  }
+
+  update(bundle: Bundle): void {
+    this.model = foldBundle(this.model, bundle, now());
+    // What is saved should be there with the rest of the page, not a frame later.
+    this.paint();
+  }
+
+  connect(channel: Channel | null): void {
+    this.stopListening();
+    this.channel = channel;
+    this.status = "none";
+    this.hasSpoken = false;
+    this.stopListening =
+      channel?.listen({ hear: (message) => this.hear(message), turn: (status) => this.turn(status) }) ??
+      (() => undefined);
+    this.schedule();
+  }
+
+  dispose(): void {
+    this.stopListening();
+    this.stopTheme();
+    this.sight.disconnect();
+    this.stage.dispose();
+    this.announcer.dispose();
+    this.page.removeEventListener("visibilitychange", this.schedule);
+    this.page.defaultView?.removeEventListener("keydown", this.onAnyKey, true);
+    if (this.frame !== null) cancelAnimationFrame(this.frame);
+    if (this.ticker !== null) clearInterval(this.ticker);
+    this.host.shadowRoot?.replaceChildren();
+  }
+
+  private hear(message: ToView): void {
+    const isFirst = !this.hasSpoken;
+    this.hasSpoken = true;
+    const { model, ask } = fold(this.model, message, now());
+    const isNews = model !== this.model;
+    this.model = model;
+    if (ask) this.ask();
+    if (message.type === "acknowledged" && !message.ok) this.later(READING_TIME, (m) => dismissed(m, message.id));
+    if (isNews || isFirst) this.schedule();
+  }
+
+  /** The channel opened, closed or lost its kernel. Whoever comes back has missed something, so it asks. */
+  private turn(status: Status): void {
+    this.status = status;
+    this.hasSpoken = false;
+    if (status === "open") this.ask();
+    this.schedule();
+  }
+
+  private ask(): void {
+    this.channel?.send({ type: "ask", run: this.model.picture?.run ?? "" });
+  }
+
+  private command(verb: Verb): void {
+    const run = this.model.picture?.run;
+    if (run === undefined || this.channel === null) return;
+    const id = crypto.randomUUID();
+    this.model = pressed(this.model, id, verb);
+    this.channel.send({ type: "command", run, id, verb });
+    this.later(ANSWER_TIME, (model) => unanswered(model, id));
+    this.schedule();
+  }
+
+  private later(milliseconds: number, change: (model: Model) => Model): void {
+    setTimeout(() => {
+      this.model = change(this.model);
+      this.schedule();
+    }, milliseconds);
+  }
+
+  /**
+   * JupyterLab takes keys from the document before we see them, and sees our search box as a plain element: typing "dd"
+   * there would delete the cell. It leaves alone what carries this attribute, which we set just for keys of ours.
+   */
+  private readonly onAnyKey = (event: KeyboardEvent): void => {
+    const isInside = event.composedPath().includes(this.host);
+    this.host.toggleAttribute("data-lm-suppress-shortcuts", isInside && claims(event));
+  };
+
+  private onSight(isSeen: boolean): void {
+    this.isSeen = isSeen;
+    if (isSeen) this.schedule();
+    else this.keepTicking();
+  }
+
+  /** Paint before the next frame. Out of sight nothing is painted; messages are folded all the same. */
+  private readonly schedule = (): void => {
+    this.keepTicking();
+    if (this.frame !== null || !this.isSeen) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = null;
+      this.paint();
+    });
+  };
+
+  private paint(): void {
+    const { model } = this;
+    this.adopt(model.picture);
+    this.painter?.paint(model, now());
+    this.header.paint(model, this.situation());
+    this.details.paint(model, now());
+    this.paintWords();
+    this.keepTicking();
+  }
+
+  private adopt(picture: Picture | null): void {
+    if (picture === null || picture === this.drawn) return;
+    const isSameText = this.drawn?.svg === picture.svg && this.drawn.run === picture.run;
+    this.drawn = picture;
+    if (isSameText && this.painter !== null) return;
+    try {
+      const drawing = readDrawing(picture);
+      // The final picture of a run differs in its colours only, and those are painted: keep place, zoom and focus.
+      if (this.painter?.fits(drawing)) return;
+      const painter = new Painter(this.page, drawing, this.model.cards);
+      this.painter = painter;
+      painter.paint(this.model, now()); // before it is laid out, which is quicker than after
+      this.stage.show(painter.svg, painter.view);
+      this.navigator.enter({ ...painter.sight(), cards: this.model.cards }, picture.flow);
+    } catch (error) {
+      this.painter = null;
+      // A saved file may hold anything; one unreadable picture must not take the page's other outputs with it.
+      console.warn("flowbook: this picture can't be read.", error);
+    }
+  }
+
+  private paintWords(): void {
+    const { model } = this;
+    const notice = noticeText(model, this.painter !== null);
+    setText(this.notice, notice);
+    this.notice.hidden = notice === "";
+    this.sentence.hidden = model.flow.sentence === "";
+    const sentence = sentenceParts(model);
+    if (this.sentence.textContent !== sentence.subject + sentence.rest) {
+      const subject = element(this.page, "strong", "");
+      subject.textContent = sentence.subject;
+      subject.setAttribute("data-family", sentence.family);
+      this.sentence.replaceChildren(subject, sentence.rest);
+    }
+    if (this.situation().connected) this.announcer.say(summary(model), isOver(model.flow));
+  }
+
+  private situation(): Situation {
+    const connected = this.status === "open" && this.hasSpoken;
+    return {
+      connected,
+      abandoned: isRunning(this.model.flow) && !connected && this.status !== "opening" && this.status !== "open",
+      now: now(),
+      canInterrupt: this.channel?.interrupt !== undefined,
+    };
+  }
+
+  /** Tick while something runs, somebody looks, and the kernel is there to say when it ends. */
+  private keepTicking(): void {
+    const isWanted =
+      this.isSeen && !this.page.hidden && this.situation().connected && isRunning(this.model.flow);
+    if (isWanted && this.ticker === null) this.ticker = setInterval(() => this.tick(), TICK);
+    if (!isWanted && this.ticker !== null) {
+      clearInterval(this.ticker);
+      this.ticker = null;
+    }
+  }
+
+  private tick(): void {
+    this.painter?.tick(this.model, now());
+    this.header.tick(this.model, this.situation());
+    this.details.paint(this.model, now());
+  }
+}
+
+function noticeText(model: Model, isDrawn: boolean): string {
+  const { picture } = model;
+  if (picture === null) return "";
+  if (!speaksOurProtocol(picture)) {
+    const which = `This picture speaks protocol ${picture.protocol}, this page protocol ${PROTOCOL}.`;
+    return `${which} Install the same jupyter-flowbook for kernel and browser, then reload the page.`;
+  }
+  return isDrawn ? picture.notice : "This output holds a flow whose picture can't be read. Run its cell again.";
+}
+
+let sheet: CSSStyleSheet | null = null;
+
+/** All views of a page share one parsed stylesheet. */
+function dress(shadow: ShadowRoot, page: Document): void {
+  if (sheet === null && page === document) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE + chrome);
+  }
+  if (sheet !== null) shadow.adoptedStyleSheets = [sheet];
+}
+
+function element(page: Document, tag: string, name: string): HTMLElement {
+  const made = page.createElement(tag);
+  made.className = name;
+  return made;
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}

@@ -1,0 +1,229 @@
+/**
+ * What a view says. The first half is the twin of `flowbook/view/words.py`, held together with it by the vectors in
+ * `tests/protocol/texts.json`; the second half is said only by live views.
+ */
+
+import { FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
+import { clean } from "./measure";
+import { familyCounts, familyOf, isOver, type Model, type Request } from "./model";
+import type { NodeCard, NodeLook, RunLook, Verb } from "./protocol";
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86400;
+
+export interface NodeTexts {
+  /** The full state line; shorten it to the card, at its end. */
+  readonly state: string;
+  readonly time: string;
+  /** The share of a wait that is over, 0 to 1; null where nothing is waited for. */
+  readonly bar: number | null;
+}
+
+/** A span of time as people say it, never more than two units. */
+export function duration(span: number): string {
+  const seconds = Math.max(0, span);
+  const thousandths = round(seconds * 1000);
+  if (thousandths < 100) return `${thousandths} ms`;
+  const tenths = round(seconds * 10);
+  if (tenths < 100) return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
+  const whole = round(seconds);
+  if (whole < MINUTE) return `${whole} s`;
+  if (whole < HOUR) return `${Math.floor(whole / 60)} min ${twoDigits(whole % 60)} s`;
+  const minutes = round(seconds / MINUTE);
+  if (minutes < DAY / MINUTE) return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
+  const hours = round(seconds / HOUR);
+  return `${Math.floor(hours / 24)} d ${twoDigits(hours % 24)} h`;
+}
+
+/** How long until something starts; never "in 0 s". */
+export function countdown(seconds: number): string {
+  const left = Math.ceil(seconds - 1e-6);
+  if (left <= 0) return "now";
+  return left < MINUTE ? `in ${left} s` : `in ${duration(left)}`;
+}
+
+/** The words of a node when the kernel's clock says `now`. An empty state means that its flow has not run. */
+export function nodeTexts(look: NodeLook, card: NodeCard, now: number): NodeTexts {
+  if (look.state === "") return { state: idleText(card), time: "", bar: null };
+  const state = [look.state, attemptText(look, card), detail(look)].filter(Boolean).join(" · ");
+  if (isDue(look) && look.due !== null) return { state, time: countdown(look.due - now), bar: waited(look, now) };
+  return { state, time: elapsed(look, card, now), bar: null };
+}
+
+/** All there is to say about a node in one line, for tooltips and screen readers. */
+export function nodeTitle(look: NodeLook, card: NodeCard, now: number): string {
+  const texts = nodeTexts(look, card, now);
+  return `${clean(card.name)}: ${texts.state}${texts.time === "" ? "" : `, ${texts.time}`}`;
+}
+
+/** What stands in the state line of a node whose flow has not run. */
+export function idleText(card: NodeCard): string {
+  return card.attempts > 1 ? `${card.kind} · up to ${card.attempts} attempts` : card.kind;
+}
+
+/** Whether a task run in this state has ended. */
+export function isDone(state: string): boolean {
+  const family = familyOf(state);
+  return family === "good" || family === "bad" || state === "Skipped" || state === "Cancelled";
+}
+
+/** Whether the node waits for a moment that is known. */
+export function isDue(look: NodeLook): boolean {
+  const family = familyOf(look.state);
+  return look.due !== null && (family === "waiting" || family === "warn") && !isDone(look.state);
+}
+
+/** How many task runs have ended. */
+export function progress(model: Model): string {
+  let done = 0;
+  for (const [state, count] of model.counts) if (isDone(state)) done += count;
+  return `${done} of ${model.looks.size}`;
+}
+
+/** The counts in words. */
+export function countsText(model: Model): string {
+  const counts = familyCounts(model);
+  return FAMILIES.filter((family) => counts[family] > 0)
+    .map((family) => `${counts[family]} ${FAMILY_WORD[family]}`)
+    .join(", ");
+}
+
+/** The words of the header, empty where there is nothing to say. */
+export function runTexts(model: Model, now: number): { state: string; progress: string; elapsed: string } {
+  const { flow: run, looks } = model;
+  const count = looks.size;
+  if (run.state === "") {
+    return { state: "not run yet", progress: count === 0 ? "" : count === 1 ? "1 task" : `${count} tasks`, elapsed: "" };
+  }
+  return {
+    state: run.paused && !isDone(run.state) ? "Paused" : clean(run.state),
+    progress: count === 0 ? "" : progress(model),
+    elapsed: run.started === null ? "" : duration((run.ended ?? now) - run.started),
+  };
+}
+
+/** Half goes up, as in Python's twin. */
+function round(value: number): number {
+  return Math.floor(value + 0.5);
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/** Which attempt, where it matters: a first attempt that goes well needs no number. */
+function attemptText(look: NodeLook, card: NodeCard): string {
+  const tells = look.attempt > 1 || look.state === "Retrying" || familyOf(look.state) === "bad";
+  const isOnly = Math.max(card.attempts, look.attempt) === 1;
+  if (look.attempt < 1 || !tells || isOnly || look.state === "TriggerFailed") return "";
+  // A retry that was asked for may go beyond what the task allows; "5 of 4" would look like a mistake of ours.
+  return look.attempt <= card.attempts ? `attempt ${look.attempt} of ${card.attempts}` : `attempt ${look.attempt}`;
+}
+
+const TRIGGER = /^Trigger was "([^"]+)"/;
+const UNEXPECTED = /^Unexpected error: /;
+
+function detail(look: NodeLook): string {
+  if (look.state === "Retrying") return "";
+  if (look.result !== "" && familyOf(look.state) === "good") return clean(look.result);
+  if (ROUTINE.includes(look.message)) return "";
+  const trigger = TRIGGER.exec(look.message);
+  if (trigger !== null) return clean(trigger[1] ?? "");
+  const line = clean(look.message.replace(UNEXPECTED, "")).trim();
+  const text = line.endsWith(".") && !line.endsWith("..") ? line.slice(0, -1) : line;
+  if (text.replaceAll(" ", "").toLowerCase() === look.state.toLowerCase()) return "";
+  return text.startsWith(`${look.state} `) ? text.slice(look.state.length + 1) : text;
+}
+
+function elapsed(look: NodeLook, card: NodeCard, now: number): string {
+  const isRunning = familyOf(look.state) === "active";
+  const isTimed = card.kind !== "parameter" && card.kind !== "constant" && (isRunning || look.ended !== null);
+  return look.started === null || !isTimed ? "" : duration((look.ended ?? now) - look.started);
+}
+
+/** The share of a wait that is over, when its beginning is known: the end of the attempt before it. */
+function waited(look: NodeLook, now: number): number | null {
+  if (look.due === null || look.ended === null || look.due <= look.ended) return null;
+  return Math.min(1, Math.max(0, (now - look.ended) / (look.due - look.ended)));
+}
+
+// From here on: what only live views say.
+
+/** Whether the clock moves the words of this node. */
+export function isMoving(look: NodeLook): boolean {
+  return isDue(look) || (look.started !== null && look.ended === null && familyOf(look.state) === "active");
+}
+
+/** A node's accessible name. A running time is left out: a screen reader would read it again and again. */
+export function nodeName(look: NodeLook, card: NodeCard, now: number): string {
+  const texts = nodeTexts(look, card, now);
+  return [clean(card.name), ...texts.state.split(" · "), isMoving(look) ? "" : texts.time].filter(Boolean).join(", ");
+}
+
+/** The chosen node in full: all that its card had no room for. */
+export function detailTexts(look: NodeLook, card: NodeCard, now: number): { facts: string; message: string } {
+  const texts = nodeTexts(look, card, now);
+  if (look.state === "") return { facts: texts.state, message: "" };
+  const kind = card.kind === "task" ? "" : card.kind;
+  const facts = [look.state, kind, attemptText(look, card), texts.time].filter(Boolean).join(" · ");
+  const said = ROUTINE.includes(look.message) ? "" : look.message;
+  return { facts, message: [look.result, said].filter(Boolean).join(" · ") };
+}
+
+/** The sentence below the picture, with the task that it is about in front, if it begins with one. */
+export function sentenceParts(model: Model): { subject: string; family: Family; rest: string } {
+  const { sentence } = model.flow;
+  let subject = "";
+  let family: Family = "waiting";
+  for (const card of model.cards.values()) {
+    if (card.name.length <= subject.length || !sentence.startsWith(`${card.name} `)) continue;
+    subject = card.name;
+    family = familyOf(model.looks.get(card.node)?.state ?? "");
+  }
+  return { subject, family, rest: sentence.slice(subject.length) };
+}
+
+/** How the run stands, in one breath: "7 of 12 done, 1 failed: clean". */
+export function summary(model: Model): string {
+  const failed: string[] = [];
+  for (const look of model.looks.values()) {
+    if (familyOf(look.state) === "bad") failed.push(clean(model.cards.get(look.node)?.name ?? ""));
+  }
+  const named = failed.slice(0, 3).join(", ") + (failed.length > 3 ? " and more" : "");
+  const bad = failed.length === 0 ? "" : `, ${failed.length} failed: ${named}`;
+  const end = isOver(model.flow) ? `${clean(model.picture?.flow ?? "Flow")} ended, ${model.flow.state}. ` : "";
+  return `${end}${progress(model)} done${bad}`;
+}
+
+const REQUESTED: Readonly<Record<Verb, string>> = {
+  cancel: "cancel requested",
+  pause: "pause requested",
+  resume: "resume requested",
+  step: "step requested",
+};
+
+/** How a pressed button fares, for the person who pressed it. */
+export function requestText(request: Request | null, flow: RunLook, canInterrupt: boolean): string {
+  if (request === null || isOver(flow)) return "";
+  const requested = REQUESTED[request.verb];
+  switch (request.phase) {
+    case "asked":
+      return `${requested} …`;
+    case "taken":
+      return request.said === "" ? requested : request.said;
+    case "refused":
+      return request.said === "" ? `the kernel refused to ${request.verb}` : request.said;
+    case "unanswered":
+      return `${requested}, but the kernel is busy and has not answered. ${unansweredAdvice(request.verb, canInterrupt)}`;
+    default:
+      return request.phase satisfies never;
+  }
+}
+
+function unansweredAdvice(verb: Verb, canInterrupt: boolean): string {
+  if (verb !== "cancel") return "It will when its cell lets it.";
+  return canInterrupt
+    ? "Interrupt stops the running cell, and the run with it."
+    : "The notebook's stop button interrupts the running cell, and the run with it.";
+}
