@@ -1,0 +1,255 @@
+"""The hub: one thread per kernel that tells every view what happened, thirty times a second at the most.
+
+Runs are never held up by views: the hub reads a run's log from where it stopped. Commands from a view come in on
+whatever thread the kernel hears them (a subshell's, or the main one); the handler posts to the run's mailbox, rings,
+and returns. It never draws and never sends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flowbook.configuration import config
+from flowbook.errors import shown
+from flowbook.utilities.logging import get_logger
+from flowbook.view.feed import Feed
+from flowbook.view.protocol import (
+    PROTOCOL,
+    Acknowledged,
+    Ask,
+    Command,
+    Hello,
+    ProtocolError,
+    ToView,
+    decode,
+    encode,
+)
+from flowbook.view.show import message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowbook.engine.flow_run import FlowRun
+    from flowbook.flows import Flow
+
+__all__ = ["Channel", "Hub", "Viewing", "hub"]
+
+# Runs whose looks are kept for views that ask later: a page that is reloaded, a second view.
+_KEPT = 50
+
+
+class Channel(Protocol):
+    """A way to a browser."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one encoded message."""
+
+
+class Viewing:
+    """A run that is, or was, shown.
+
+    Args:
+        run: the run; only a weak reference is kept once it has ended, so that its results can go.
+
+    Attributes:
+        refresh: called at the end, to put the final picture into the output.
+
+    """
+
+    def __init__(self, run: FlowRun) -> None:
+        self.id = run.id
+        self.flow: Flow = run.flow
+        self.feed = Feed(run.runner)
+        self.clock = run.runner.clock
+        self.refresh: Callable[[Viewing], None] = _nothing
+        self.notice = ""
+        self.is_live = True
+        self.was_asked = threading.Event()
+        self.lock = threading.RLock()
+        self._run: FlowRun | None = run
+        self._weak = weakref.ref(run)
+
+    @property
+    def run(self) -> FlowRun | None:
+        """The run, while it lives."""
+        return self._run if self._run is not None else self._weak()
+
+    def begin(self) -> None:
+        """Hold the run while it goes on."""
+        self.is_live = True
+        self._run = self._weak() or self._run
+
+    def end(self) -> None:
+        """Let go of the run's results; looks stay."""
+        self.is_live = False
+        self.feed.close()
+        self._run = None
+
+
+def _nothing(viewing: Viewing) -> None:
+    """Refresh no output: there is none."""
+
+
+class Hub:
+    """All channels and all runs of one kernel."""
+
+    def __init__(self) -> None:
+        self.channels: dict[str, Channel] = {}
+        self.viewings: OrderedDict[str, Viewing] = OrderedDict()
+        self.has_linked = False
+        self._asked: deque[str] = deque()
+        self._answers: deque[ToView] = deque()
+        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._rung = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    # -- what runs and displays call -----------------------------------------------------------------------------------
+
+    def follow(self, viewing: Viewing) -> None:
+        """Tell all views about a run from now on."""
+        self.viewings[viewing.id] = viewing
+        while len(self.viewings) > _KEPT:
+            oldest = next((key for key, kept in self.viewings.items() if not kept.is_live), None)
+            if oldest is None:
+                break
+            del self.viewings[oldest]
+        self._ring()
+
+    def settle(self, viewing: Viewing, *, ended: bool) -> None:
+        """Send what is left and refresh the output: the run has ended, or waits for a person."""
+        with viewing.lock:
+            self._tell(viewing)
+            if ended:
+                viewing.end()
+        viewing.refresh(viewing)
+
+    def later(self, seconds: float, do: Callable[[], None]) -> None:
+        """Do something on the hub's thread after a while."""
+        self._later.append((time.monotonic() + seconds, do))
+        self._ring()
+
+    # -- what channels call --------------------------------------------------------------------------------------------
+
+    def link(self, name: str, channel: Channel) -> None:
+        """Send all messages to a browser from now on."""
+        self.channels[name] = channel
+        self.has_linked = True
+
+    def unlink(self, name: str) -> None:
+        """Forget a browser that is gone."""
+        self.channels.pop(name, None)
+
+    def hear(self, data: object) -> None:
+        """Take in a message from a browser; on any thread, quick, and never raising into the kernel."""
+        try:
+            message = decode(data)
+        except ProtocolError as error:
+            self._say_trouble(str(error))
+            return
+        if isinstance(message, Hello):
+            if message.protocol != PROTOCOL:
+                self._say_trouble(
+                    f"the page speaks protocol {message.protocol}, this kernel {PROTOCOL}: reload the page."
+                )
+        elif isinstance(message, Ask):
+            self._asked.append(message.run)
+            if (viewing := self.viewings.get(message.run)) is not None:
+                viewing.was_asked.set()
+            self._ring()
+        elif isinstance(message, Command):
+            self._answers.append(self._obey(message))
+            self._ring()
+
+    def _obey(self, command: Command) -> Acknowledged:
+        viewing = self.viewings.get(command.run)
+        run = viewing.run if viewing is not None else None
+        at = viewing.clock.now() if viewing is not None else time.time()
+        if run is None or run.state.is_finished():
+            return Acknowledged(
+                command.run, command.id, command.verb, ok=False, at=at, said="The run has already ended."
+            )
+        getattr(run, command.verb)()
+        return Acknowledged(command.run, command.id, command.verb, ok=True, at=at, said=_SAID[command.verb])
+
+    def _say_trouble(self, words: str) -> None:
+        get_logger("notebook").warning("A view sent something that was not understood: %s", shown(words, 300))
+
+    # -- the thread ----------------------------------------------------------------------------------------------------
+
+    def _ring(self) -> None:
+        self._rung.set()
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._watch, name="flowbook-hub", daemon=True)
+                self._thread.start()
+
+    def _watch(self) -> None:
+        """Tell what is new, as often as configured while something lives, and sleep otherwise."""
+        while True:
+            began = time.monotonic()
+            self._rung.clear()
+            try:
+                self._turn()
+            except Exception as error:  # noqa: BLE001 - a broken view must not end the telling for all others
+                self._say_trouble(f"{type(error).__name__}: {error}")
+            spent = time.monotonic() - began
+            if self._answers or self._asked:
+                continue
+            lively = self._later or any(viewing.is_live for viewing in list(self.viewings.values()))
+            if not lively:
+                self._rung.wait()
+                continue
+            # never more than a fifth of the time for telling: the run has the rest
+            pause = max(1.0 / max(1, config.notebook.messages_per_second), 4 * spent) - spent
+            time.sleep(max(0.0, pause))
+
+    def _turn(self) -> None:
+        while self._answers:
+            self._send(self._answers.popleft())
+        while self._asked:
+            self._answer_ask(self._asked.popleft())
+        for viewing in list(self.viewings.values()):
+            if viewing.is_live:
+                with viewing.lock:
+                    self._tell(viewing)
+        due = [do for when, do in self._later if when <= time.monotonic()]
+        self._later = [(when, do) for when, do in self._later if when > time.monotonic()]
+        for do in due:
+            do()
+
+    def _answer_ask(self, run: str) -> None:
+        viewing = self.viewings.get(run)
+        if viewing is None:
+            return
+        with viewing.lock:
+            self._tell(viewing)  # so that the snapshot's number is the one the next changes follow
+            self._send(message_of(viewing.flow, viewing.id, live=viewing.is_live, notice=viewing.notice))
+            self._send(viewing.feed.snapshot(viewing.clock.now()))
+
+    def _tell(self, viewing: Viewing) -> None:
+        changes = viewing.feed.changes(viewing.clock.now())
+        if changes is not None:
+            self._send(changes)
+
+    def _send(self, message: ToView) -> None:
+        encoded = encode(message)
+        for name, channel in list(self.channels.items()):
+            try:
+                channel.send(encoded)
+            except Exception:  # noqa: BLE001, PERF203 - a closed comm may raise anything; the others go on
+                self.unlink(name)
+
+
+_SAID = {
+    "cancel": "Cancel was requested.",
+    "pause": "Nothing new is started until you resume.",
+    "resume": "Going on.",
+    "step": "One more task is started.",
+}
+
+hub = Hub()

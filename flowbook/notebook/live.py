@@ -1,0 +1,136 @@
+"""Show a run in its cell: one output, live while it goes on, lasting when it has ended.
+
+The output is one MIME bundle under one display id. Our labextension draws our own MIME type and links itself to the
+kernel; other hosts show the HTML. Where no labextension answers, the bundle gets a widget for as long as the run goes
+on; at the end it is taken out again, so that a saved notebook never says "model not found".
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+import uuid
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import publish_display_data
+
+from flowbook.configuration import config
+from flowbook.notebook.comms import register_targets
+from flowbook.notebook.hub import Viewing, hub
+from flowbook.view.protocol import MIME
+from flowbook.view.show import message_of, mime_bundle
+
+if TYPE_CHECKING:
+    from flowbook.engine.flow_run import FlowRun
+
+__all__ = ["show_run"]
+
+# How long a labextension may take to answer before a widget is offered: it takes 10 to 160 ms.
+_PATIENCE = 1.0
+_SUBSHELLS = 7  # the first ipykernel that hears comms while a cell runs
+
+WIDGET_NOTICE = "Buttons of this picture may only act after the cell; the notebook's own stop button acts at once."
+
+
+class _Output:
+    """The one output of a run in its cell."""
+
+    def __init__(self, viewing: Viewing) -> None:
+        self.viewing = viewing
+        self.display_id = uuid.uuid4().hex
+        # the cell this belongs to, for updates from other threads
+        self.cell = contextvars.copy_context()
+        self.widget: Any = None
+
+    def bundle(self) -> dict[str, Any]:
+        """Return what the output holds now."""
+        viewing = self.viewing
+        with viewing.lock:
+            snapshot = viewing.feed.snapshot(viewing.clock.now())
+            # what follows is told as changes to this snapshot
+            viewing.feed.changes(viewing.clock.now())
+            live = viewing.is_live
+            message = message_of(viewing.flow, viewing.id, live=live, notice=viewing.notice if live else "")
+            return mime_bundle(viewing.flow, snapshot, message, live=live)
+
+    def show(self) -> None:
+        """Put the output into the cell."""
+        self._publish(self.bundle(), update=False)
+
+    def refresh(self, viewing: Viewing) -> None:
+        """Bring the output up to date: the run has ended, waits, or needs a widget."""
+        bundle = self.bundle()
+        if self.widget is not None and viewing.is_live:
+            bundle = self._with_widget(bundle)
+        self.cell.copy().run(self._publish, bundle, update=True)
+        if self.widget is not None and not viewing.is_live:
+            self.widget.close()
+            self.widget = None
+
+    def offer_widget(self) -> None:
+        """Show the run through a widget, because no labextension answered."""
+        viewing = self.viewing
+        if not viewing.is_live or viewing.was_asked.is_set() or self.widget is not None:
+            return
+        from flowbook.notebook.widget import RunWidget  # noqa: PLC0415 - loads ipywidgets: only where it is needed
+
+        viewing.notice = WIDGET_NOTICE
+        self.widget = RunWidget(viewing, self.bundle()[MIME])
+        self.refresh(viewing)
+
+    def _with_widget(self, bundle: dict[str, Any]) -> dict[str, Any]:
+        if not _has_subshells():
+            # this kernel hears our comms only after the cell, but a widget is fed by the kernel itself
+            bundle = {key: value for key, value in bundle.items() if key != MIME}
+        return {**bundle, **_widget_view(self.widget)}
+
+    def _publish(self, bundle: dict[str, Any], *, update: bool) -> None:
+        publish_display_data(bundle, transient={"display_id": self.display_id}, update=update)  # type: ignore[no-untyped-call]  # IPython's own
+
+
+def _widget_view(widget: Any) -> dict[str, Any]:
+    return {
+        "application/vnd.jupyter.widget-view+json": {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": widget.model_id,
+        },
+    }
+
+
+def _has_subshells() -> bool:
+    return int(version("ipykernel").split(".")[0]) >= _SUBSHELLS
+
+
+def _needs_widget_at_once() -> bool:
+    """Tell whether this host is known to have no labextensions."""
+    return "google.colab" in sys.modules or "VSCODE_PID" in os.environ or "VSCODE_CWD" in os.environ
+
+
+def show_run(run: FlowRun, *, asked: bool = False) -> None:
+    """Show a run in the current cell, and keep it up to date until it ends.
+
+    Args:
+        run: a run that has not begun.
+        asked: show it although the setting ``notebook.autoshow`` is off.
+
+    """
+    if not (asked or config.notebook.autoshow):
+        return
+    register_targets()
+    viewing = Viewing(run)
+    output = _Output(viewing)
+    viewing.refresh = output.refresh
+    output.show()
+    hub.follow(viewing)
+
+    def changed(run: FlowRun) -> None:
+        hub.settle(viewing, ended=run.state.is_finished())
+
+    run.on_change(changed)
+    if _needs_widget_at_once() or not _has_subshells():
+        output.offer_widget()
+    elif not hub.has_linked:
+        hub.later(_PATIENCE, output.offer_widget)
