@@ -156,7 +156,7 @@ def stylesheet(theme: Theme | Literal["host"] = "host") -> str:
             alone; "host" is light and turns dark under `data-theme="dark"`.
 
     Returns:
-        CSS text. It fetches nothing and addresses only `fb-` classes.
+        CSS text. It fetches nothing and addresses only `fb-` classes; what only pages have is in "host" alone.
 
     >>> "prefers-color-scheme" in stylesheet("auto"), "prefers-color-scheme" in stylesheet("host")
     (True, False)
@@ -167,7 +167,8 @@ def stylesheet(theme: Theme | Literal["host"] = "host") -> str:
         parts.append(f"@media (prefers-color-scheme: dark) {{\n{_variables(_ROOTS, DARK)}\n}}")
     if theme == "host":
         parts.append(_variables(_DARK_ROOTS, DARK))
-    return "\n".join([*parts, _rules(), *_family_rules()]) + "\n"
+    rules = [_rules("picture.css"), *([_rules("page.css")] if theme == "host" else [])]
+    return "\n".join([*parts, *rules, *_family_rules()]) + "\n"
 
 
 _ROOTS = ".fb-root, .fb-picture"
@@ -182,15 +183,13 @@ def _variables(selector: str, scheme: Scheme) -> str:
     names = ("ground", "ink", "muted", "line", "rule", "glyph", "cycle")
     lines = [f"--fb-{name}: {getattr(scheme, name)};" for name in names]
     for family, tone in scheme.families.items():
-        lines.append(
-            f"--fb-{family}: {tone.strong}; --fb-{family}-fill: {tone.fill}; --fb-{family}-text: {tone.text};"
-        )
+        lines.append(f"--fb-{family}: {tone.strong}; --fb-{family}-fill: {tone.fill}; --fb-{family}-text: {tone.text};")
     return selector + " {\n  " + "\n  ".join(lines) + "\n}"
 
 
 @cache
-def _rules() -> str:
-    return resources.files("flowbook.view").joinpath("picture.css").read_text(encoding="utf-8").strip()
+def _rules(name: str) -> str:
+    return resources.files("flowbook.view").joinpath(name).read_text(encoding="utf-8").strip()
 
 
 def _family_rules() -> Iterable[str]:
@@ -262,9 +261,7 @@ def typescript() -> str:
             _template(stylesheet()),
         ),
     ]
-    about = (
-        "Generated from flowbook/view/palette.py by `python -m flowbook.view.palette --write js/src/look.ts`."
-    )
+    about = "Generated from flowbook/view/palette.py by `python -m flowbook.view.palette --write js/src/look.ts`."
     families = f"export type Family = {' | '.join(_json(family) for family in FAMILIES)};"
     texts = [f"/** {doc} */\nexport const {name} = {value};" for doc, name, value in constants]
     return "\n\n".join([f"// {about} Edit that, not this.", families, *texts]) + "\n"

@@ -84,7 +84,7 @@ def node_texts(look: NodeLook, card: NodeCard, now: float) -> NodeTexts:
     """
     if not look.state:
         return NodeTexts(idle_text(card))
-    parts = [look.state, _attempt(look, card), _detail(look)]
+    parts = [clean(look.state), _attempt(look, card), _detail(look)]
     line = " · ".join(part for part in parts if part)
     if is_due(look) and look.due is not None:
         return NodeTexts(line, countdown(look.due - now), _waited(look, now))
@@ -165,6 +165,14 @@ def run_texts(run: RunLook, looks: Sequence[NodeLook], now: float) -> tuple[str,
     return state, progress(looks) if looks else "", "" if run.started is None else duration(end - run.started)
 
 
+def latest(looks: Sequence[NodeLook], run: RunLook) -> float:
+    """Return the last moment that is known: where a picture that no longer moves stands still."""
+    if run.ended is not None:
+        return run.ended
+    times = [run.started, *(time for look in looks for time in (look.started, look.ended))]
+    return max((time for time in times if time is not None), default=0.0)
+
+
 def _round(value: float) -> int:
     """Round half up, as JavaScript does."""
     return math.floor(value + 0.5)
@@ -173,19 +181,10 @@ def _round(value: float) -> int:
 def _attempt(look: NodeLook, card: NodeCard) -> str:
     """Say which attempt, where it matters: a first attempt that goes well needs no number."""
     tells = look.attempt > 1 or look.state == "Retrying" or family_of(look.state) == "bad"
-    if (
-        look.attempt < 1
-        or not tells
-        or max(card.attempts, look.attempt) == 1
-        or look.state == "TriggerFailed"
-    ):
+    if look.attempt < 1 or not tells or max(card.attempts, look.attempt) == 1 or look.state == "TriggerFailed":
         return ""
     # A RETRY signal may go beyond what the task allows; "5 of 4" would look like a mistake of ours.
-    return (
-        f"attempt {look.attempt} of {card.attempts}"
-        if look.attempt <= card.attempts
-        else f"attempt {look.attempt}"
-    )
+    return f"attempt {look.attempt} of {card.attempts}" if look.attempt <= card.attempts else f"attempt {look.attempt}"
 
 
 _TRIGGER = re.compile(r'^Trigger was "([^"]+)"')
@@ -208,11 +207,7 @@ def _detail(look: NodeLook) -> str:
 
 def _elapsed(look: NodeLook, card: NodeCard, now: float) -> str:
     is_running = family_of(look.state) == "active"
-    if (
-        look.started is None
-        or card.kind in {"parameter", "constant"}
-        or not (is_running or look.ended is not None)
-    ):
+    if look.started is None or card.kind in {"parameter", "constant"} or not (is_running or look.ended is not None):
         return ""
     return duration((now if look.ended is None else look.ended) - look.started)
 

@@ -143,6 +143,9 @@ export const STYLE: string = `.fb-root, .fb-picture {
 .fb-small .fb-state { display: none; }
 [data-family="bad"] .fb-card, [data-family="active"] .fb-card { stroke-opacity: 1; }
 [data-family="waiting"] .fb-card { stroke-opacity: 0.45; }
+[data-family="waiting"] .fb-badge { fill: var(--fb-tone-fill); stroke: var(--fb-tone); stroke-width: 1.5; }
+.fb-picture [data-family="waiting"] .fb-glyph { fill: var(--fb-tone-text); }
+[data-state="Running"] .fb-card { stroke-width: 2; }
 [data-state="Skipped"] .fb-card, [data-state="Cancelled"] .fb-card { stroke-dasharray: 5 3; stroke-opacity: 1; }
 [data-state="TriggerFailed"] .fb-inner { display: inline; stroke: var(--fb-tone); }
 [data-state="Running"] .fb-halo { display: inline; stroke: var(--fb-tone); stroke-width: 3; stroke-opacity: 0.35; }
@@ -156,7 +159,7 @@ export const STYLE: string = `.fb-root, .fb-picture {
   .fb-card, .fb-stripe, .fb-badge { transition: fill 0.25s, stroke 0.25s; }
   [data-state="Running"] .fb-halo {
     animation: fb-around 2.4s linear infinite; stroke-dasharray: 26 74; stroke-linecap: round;
-    stroke-opacity: 0.85; stroke-width: 2.5;
+    stroke-opacity: 0.9;
   }
 }
 @keyframes fb-around { to { stroke-dashoffset: -100; } }
@@ -172,7 +175,15 @@ export const STYLE: string = `.fb-root, .fb-picture {
 .fb-picture .fb-sentence { fill: var(--fb-muted); font-size: 12px; }
 .fb-picture .fb-subject { fill: var(--fb-tone-text); font-weight: 650; }
 
-/* the same in a page: header, controls, window onto the picture */
+@media (forced-colors: active) {
+  .fb-card { fill: Canvas; stroke: CanvasText; stroke-opacity: 1; }
+  .fb-stripe, .fb-badge, .fb-arrow, .fb-picture .fb-segment, [data-bar] .fb-bar { fill: CanvasText; }
+  .fb-line, [data-state="TriggerFailed"] .fb-inner, [data-stale] .fb-hatch { stroke: CanvasText; }
+  .fb-picture text, .fb-picture .fb-state, .fb-picture .fb-time, .fb-picture .fb-title tspan { fill: CanvasText; }
+  .fb-picture .fb-glyph, .fb-backdrop, .fb-label rect { fill: Canvas; }
+  [data-state="Running"] .fb-halo, .fb-node:focus-visible .fb-card, .fb-edge[data-active] .fb-line { stroke: Highlight; }
+}
+/* around a picture in a page: header, controls, window onto it */
 .fb-root { background: var(--fb-ground); box-sizing: border-box; font-size: 13px; line-height: 1.45; }
 .fb-root [hidden] { display: none !important; }
 .fb-head { align-items: flex-start; border-bottom: 1px solid var(--fb-rule); display: flex; flex-wrap: wrap; gap: 8px 16px; }
@@ -211,12 +222,6 @@ span.fb-segment { background: var(--fb-tone); border-radius: 3px; flex-basis: 0;
 p.fb-sentence, div.fb-sentence { color: var(--fb-muted); font-size: 12.5px; margin: 0; padding: 4px 20px 12px; }
 
 @media (forced-colors: active) {
-  .fb-card { fill: Canvas; stroke: CanvasText; stroke-opacity: 1; }
-  .fb-stripe, .fb-badge, .fb-arrow, .fb-picture .fb-segment, [data-bar] .fb-bar { fill: CanvasText; }
-  .fb-line, [data-state="TriggerFailed"] .fb-inner, [data-stale] .fb-hatch { stroke: CanvasText; }
-  .fb-picture text, .fb-picture .fb-state, .fb-picture .fb-time, .fb-picture .fb-title tspan { fill: CanvasText; }
-  .fb-picture .fb-glyph, .fb-backdrop, .fb-label rect { fill: Canvas; }
-  [data-state="Running"] .fb-halo, .fb-node:focus-visible .fb-card, .fb-edge[data-active] .fb-line { stroke: Highlight; }
   span.fb-segment { background: CanvasText; forced-color-adjust: none; }
 }
 [data-family="good"] { --fb-tone: var(--fb-good); --fb-tone-fill: var(--fb-good-fill); --fb-tone-text: var(--fb-good-text); }

@@ -1,0 +1,332 @@
+"""Turn a flow into something that can be drawn: cards with a size and a place, edges with a route and a label.
+
+Sizes come from measured text, places from `layout`. What is here does not change during a run; how a node looks is
+decided by CSS from its state, so a picture is laid out once and only recoloured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from flowbook.errors import CycleError, shown
+from flowbook.parameters import Parameter
+from flowbook.tasks.base import Task
+from flowbook.tasks.core import collections, operators
+from flowbook.view.layout import Layout, Route, layout
+from flowbook.view.measure import clean, elide, text_width
+from flowbook.view.protocol import Kind, NodeCard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from flowbook.edges import Edge
+    from flowbook.flows import Flow
+
+EdgeKind = Literal["data", "state", "mapped", "cycle"]
+Direction = Literal["right", "down"]
+
+MANY = 60
+"""More nodes than this are drawn small and without labels on their edges: less to read, more to see."""
+WIDE = 1200.0
+"""A picture wider than this is drawn downwards when that makes it narrower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The measures of a card: where its texts stand, how large they are."""
+
+    height: float
+    least: float
+    most: float
+    step: float
+    left: float
+    right: float
+    name_size: float
+    name_line: float
+    badge: float
+    badge_x: float
+    state_line: float = 0.0
+
+
+CARD = Shape(
+    height=52,
+    least=140,
+    most=300,
+    step=20,
+    left=46,
+    right=12,
+    name_size=13,
+    name_line=22,
+    badge=11,
+    badge_x=26,
+    state_line=39,
+)
+SMALL = Shape(
+    height=30,
+    least=60,
+    most=240,
+    step=10,
+    left=34,
+    right=12,
+    name_size=12,
+    name_line=19.5,
+    badge=8,
+    badge_x=19,
+)
+STATE_SIZE = 11.0
+TIME_SIZE = 11.0
+LABEL_SIZE = 10.5
+LABEL_HEIGHT = 16.0
+LABEL_MOST = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One card: what it is, what is written on it, where it is."""
+
+    card: NodeCard
+    label: str
+    shape: Shape
+    x: float
+    y: float
+    width: float
+
+    @property
+    def room(self) -> float:
+        """The width its state line may take."""
+        return self.width - self.shape.left - self.shape.right
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """All edges from one node to another, drawn as one."""
+
+    source: int
+    target: int
+    kind: EdgeKind
+    label: str
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPicture:
+    """The drawable model of a flow. Node n is `nodes[n]`; node numbers are those of the protocol."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    width: float
+    height: float
+    direction: Direction
+
+    @property
+    def cards(self) -> tuple[NodeCard, ...]:
+        """What the nodes are, for the protocol."""
+        return tuple(node.card for node in self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bond:
+    """A `Link` before it has a route."""
+
+    source: int
+    target: int
+    kind: EdgeKind
+    label: str
+
+
+def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
+    """Lay out a flow for drawing.
+
+    Args:
+        flow: any flow, also one with a cycle: its edges are then drawn red.
+        direction: "right" or "down"; when None, to the right unless that gets wide and downwards is narrower.
+
+    Returns:
+        The drawable model; the number of a task is its place in `numbered_tasks`.
+
+    >>> from flowbook import Flow, task
+    >>> with Flow("sum") as flow:
+    ...     total = task(lambda: 1, name="one")() + 2
+    >>> drawn = picture(flow)
+    >>> [node.label for node in drawn.nodes], [link.label for link in drawn.links]
+    (['one', 'Add'], ['x'])
+    """
+    tasks, cycle = numbered_tasks(flow)
+    numbers = {task: number for number, task in enumerate(tasks)}
+    bonds = _bonds(flow, numbers, cycle)
+    cards = _cards(flow, tasks, bonds)
+    is_big = len(tasks) > MANY
+    shapes = [SMALL if is_big or _is_aside(card.kind) else CARD for card in cards]
+    sizes = [(_width(card, shape), shape.height) for card, shape in zip(cards, shapes, strict=True)]
+    labels = ["" if is_big else elide(bond.label, LABEL_MOST, LABEL_SIZE, "mono") for bond in bonds]
+    placed, chosen = _place(sizes, bonds, labels, direction)
+    if not is_big:
+        sizes = _even(sizes, shapes, placed.ranks)
+        placed, chosen = _place(sizes, bonds, labels, direction)
+    nodes = tuple(
+        Node(card, _fitted(card, shape, width), shape, x, y, width)
+        for card, shape, (width, _), (x, y) in zip(cards, shapes, sizes, placed.nodes, strict=True)
+    )
+    links = tuple(
+        Link(bond.source, bond.target, bond.kind, label, route)
+        for bond, label, route in zip(bonds, labels, placed.edges, strict=True)
+    )
+    return FlowPicture(clean(flow.name), nodes, links, placed.width, placed.height, chosen)
+
+
+def node_cards(flow: Flow) -> tuple[NodeCard, ...]:
+    """Return what the nodes of a flow are, without laying them out.
+
+    >>> from flowbook import Flow, task
+    >>> with Flow("one") as flow:
+    ...     one = task(lambda: 1, name="one")()
+    >>> [card.name for card in node_cards(flow)]
+    ['one']
+    """
+    tasks, cycle = numbered_tasks(flow)
+    return tuple(_cards(flow, tasks, _bonds(flow, {task: number for number, task in enumerate(tasks)}, cycle)))
+
+
+def numbered_tasks(flow: Flow) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+    """Return the tasks in the order that numbers them, and those of a cycle when there is one.
+
+    >>> from flowbook import Flow, task
+    >>> with Flow("one") as flow:
+    ...     one = task(lambda: 1, name="one")()
+    >>> [task.name for task in numbered_tasks(flow)[0]]
+    ['one']
+    """
+    try:
+        return tuple(flow.sorted_tasks()), ()
+    except CycleError as error:
+        # No order exists; slugs are at least the same on each call.
+        return tuple(sorted(flow.tasks, key=lambda task: flow.slugs[task])), error.cycle
+
+
+def kind_of(task: Task) -> Kind:
+    """Return what sort of node a task is.
+
+    >>> kind_of(Parameter("month"))
+    'parameter'
+    """
+    if isinstance(task, Parameter):
+        return "parameter"
+    if isinstance(task, collections.Constant):
+        return "constant"
+    if isinstance(task, _COLLECTIONS):
+        return "collection"
+    return "operator" if isinstance(task, _OPERATORS) else "task"
+
+
+def _classes(module: Any) -> tuple[type[Task], ...]:
+    found = (value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Task))
+    return tuple(value for value in found if value.__module__ == module.__name__)
+
+
+_COLLECTIONS = _classes(collections)
+_OPERATORS = _classes(operators)
+
+
+def _is_aside(kind: Kind) -> bool:
+    """Whether a node was made by flowbook to connect those that a person wrote."""
+    return kind in {"constant", "collection", "operator"}
+
+
+def _cards(flow: Flow, tasks: Sequence[Task], bonds: Sequence[_Bond]) -> list[NodeCard]:
+    upstream: list[list[int]] = [[] for _ in tasks]
+    downstream: list[list[int]] = [[] for _ in tasks]
+    for bond in bonds:
+        upstream[bond.target].append(bond.source)
+        downstream[bond.source].append(bond.target)
+    slugs = flow.slugs
+    return [
+        NodeCard(
+            node=number,
+            slug=slugs[task],
+            name=shown(task.value, 60) if isinstance(task, collections.Constant) else task.name,
+            kind=kind_of(task),
+            upstream=tuple(sorted(upstream[number])),
+            downstream=tuple(sorted(downstream[number])),
+            attempts=1 + int(task.max_retries or 0),
+        )
+        for number, task in enumerate(tasks)
+    ]
+
+
+def _bonds(flow: Flow, numbers: Mapping[Task, int], cycle: Sequence[Task]) -> list[_Bond]:
+    """Merge the edges between the same two nodes, in the order of their numbers."""
+    between: dict[tuple[int, int], list[Edge]] = {}
+    for edge in flow.edges:
+        between.setdefault((numbers[edge.upstream_task], numbers[edge.downstream_task]), []).append(edge)
+    circle = {(numbers[one], numbers[other]) for one, other in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True)}
+    return [
+        _Bond(*pair, kind="cycle" if pair in circle else _edge_kind(edges), label=_label(edges))
+        for pair, edges in sorted(between.items())
+    ]
+
+
+def _edge_kind(edges: Sequence[Edge]) -> EdgeKind:
+    if any(edge.mapped for edge in edges):
+        return "mapped"
+    return "data" if any(edge.key is not None for edge in edges) else "state"
+
+
+def _label(edges: Sequence[Edge]) -> str:
+    """Name what flows. Keys that a collection makes up for its items say nothing."""
+    if isinstance(edges[0].downstream_task, _COLLECTIONS):
+        return ""
+    return ", ".join(sorted(clean(edge.key) for edge in edges if edge.key is not None))
+
+
+def _time_room(card: NodeCard, shape: Shape) -> float:
+    """Room for the time beside the name. A countdown is longer than a duration; values of others take no time."""
+    if card.kind == "parameter" or _is_aside(card.kind):
+        return 0.0
+    longest = "in 59 min 59 s" if card.attempts > 1 else "59 min 59 s"
+    return text_width(longest, TIME_SIZE) + (8 if shape is CARD else 6)
+
+
+def _width(card: NodeCard, shape: Shape) -> float:
+    name = text_width(clean(card.name), shape.name_size, "bold") + _time_room(card, shape)
+    state = "Retrying · attempt 10 of 10" if card.attempts > 1 else "TriggerFailed"
+    words = max(name, text_width(state, STATE_SIZE) if shape is CARD else 0.0)
+    wanted = min(shape.most, max(shape.least, shape.left + words + shape.right))
+    steps = -(-(wanted - shape.least) // shape.step)  # equal widths in a column are calm; few widths come near it
+    return shape.least + steps * shape.step
+
+
+def _even(
+    sizes: Sequence[tuple[float, float]],
+    shapes: Sequence[Shape],
+    ranks: Sequence[int],
+) -> list[tuple[float, float]]:
+    """Give cards of one kind in one rank the same width: columns with straight edges are calm."""
+    widest: dict[tuple[int, float], float] = {}
+    for (width, height), rank in zip(sizes, ranks, strict=True):
+        widest[rank, height] = max(width, widest.get((rank, height), 0.0))
+    return [(widest[rank, shape.height], shape.height) for shape, rank in zip(shapes, ranks, strict=True)]
+
+
+def _fitted(card: NodeCard, shape: Shape, width: float) -> str:
+    """Return the name, shortened to what the card has room for beside the time."""
+    room = width - shape.left - shape.right - _time_room(card, shape)
+    return elide(clean(card.name), room, shape.name_size, "bold")
+
+
+def _place(
+    sizes: Sequence[tuple[float, float]],
+    bonds: Sequence[_Bond],
+    labels: Sequence[str],
+    direction: Direction | None,
+) -> tuple[Layout, Direction]:
+    edges = [(bond.source, bond.target) for bond in bonds]
+    boxes = [(text_width(label, LABEL_SIZE, "mono") + 10, LABEL_HEIGHT) if label else None for label in labels]
+    if direction is not None:
+        return layout(sizes, edges, labels=boxes, direction=direction), direction
+    right = layout(sizes, edges, labels=boxes, direction="right")
+    if right.width <= WIDE:
+        return right, "right"
+    down = layout(sizes, edges, labels=boxes, direction="down")
+    return (down, "down") if down.width < right.width else (right, "right")
