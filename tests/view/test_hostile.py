@@ -20,38 +20,9 @@ from tests.view.hostile import HOSTILE
 
 SVG = "{http://www.w3.org/2000/svg}"
 ELEMENTS = {SVG + name for name in ("svg", "style", "g", "rect", "path", "circle", "text", "tspan", "title")}
-ATTRIBUTES = {
-    *[
-        "class",
-        "viewBox",
-        "width",
-        "height",
-        "role",
-        "aria-label",
-        "x",
-        "y",
-        "rx",
-        "cx",
-        "cy",
-        "r",
-        "d",
-        "transform",
-        "pathLength",
-        "stroke-width",
-    ],
-    *[
-        "data-edge",
-        "data-node",
-        "data-from",
-        "data-to",
-        "data-kind",
-        "data-state",
-        "data-family",
-        "data-theme",
-        "data-active",
-        "data-bar",
-    ],
-}
+SHAPE = {"class", "viewBox", "width", "height", "x", "y", "rx", "cx", "cy", "r", "d", "transform", "pathLength"}
+DATA = {f"data-{name}" for name in ("edge", "node", "from", "to", "kind", "state", "family", "theme", "active", "bar")}
+ATTRIBUTES = {*SHAPE, *DATA, "role", "aria-label", "stroke-width"}
 EVERY = pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:30])
 
 
