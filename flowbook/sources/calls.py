@@ -186,6 +186,7 @@ class Calls(Expressions):
                 self.change(value)
         if name == "open":
             self.touch("files", change=_opens_to_write(node))
+            return self.used_up(FRESH)
         if name in known.CHANGING_BUILTINS and values:
             self.change(values[0])
             for value in values[1:]:
@@ -251,6 +252,9 @@ class Calls(Expressions):
         for slot, value in given:
             if slot == position:
                 self.change(value)
+                for _, other in given:
+                    if other is not value:
+                        self.hold(value, other)
 
     def _change_named(self, given: Given) -> None:
         for slot, value in given:

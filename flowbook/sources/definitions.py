@@ -195,25 +195,19 @@ class Definitions(Statements):
 def changes(scope: Scope) -> tuple[set[str], set[str], set[str]]:
     """Names from outside whose objects change: surely, maybe, and maybe by a call that other cells tell."""
     names = {token: name for name, token in (*scope.incoming.items(), *scope.arguments.items())}
-    sure: set[str] = set()
-    maybe: set[str] = set()
-    by_call: set[str] = set()
-    starts: dict[int, list[tuple[int, bool]]] = {SURE | MAY: [], BY_CALL: []}
-    for (token, deep), flag in scope.changed.items():
-        if flag & SURE and token in names:
-            sure.add(names[token])
-        starts[SURE | MAY if flag & (SURE | MAY) else BY_CALL].append((token, deep))
-    for flag, found in ((SURE | MAY, maybe), (BY_CALL, by_call)):
-        if starts[flag]:
-            found |= {names[token] for token in scope.sharing.affected(starts[flag]) if token in names}
+    found: dict[int, set[str]] = {SURE: set(), MAY: set(), BY_CALL: set()}
+    for (token, _), flags in scope.changed.items():
+        for flag, those in found.items():
+            if flags & flag and token in names:
+                those.add(names[token])
+    sure, maybe, by_call = found.values()
     return sure, maybe - sure, by_call - maybe - sure
 
 
 def deep_changes(scope: Scope) -> set[str]:
     """Names whose objects change somewhere below their own level."""
     names = {token: name for name, token in scope.incoming.items()}
-    affected = scope.sharing.affected(scope.changed)
-    return {names[token] for token, deep in affected.items() if deep and token in names}
+    return {names[token] for token, deep in scope.changed if deep and token in names}
 
 
 def summary(scope: Definitions, parameters: tuple[str, ...], *, generator: bool) -> Deferred:

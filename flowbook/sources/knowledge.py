@@ -200,7 +200,7 @@ HARMLESS_MODULES = words(
     sklearn.cluster sklearn.decomposition sklearn.pipeline sklearn.compose sklearn.impute
     sklearn.naive_bayes sklearn.feature_extraction tqdm enum abc types inspect unicodedata html struct zlib
     gzip zipfile sqlite3 requests IPython.display contextlib concurrent.futures multiprocessing threading
-    queue asyncio signal networkx.Graph networkx.DiGraph bisect duckdb torch
+    queue asyncio signal networkx.Graph networkx.DiGraph bisect heapq duckdb torch
     """
 )
 CHANGES_FIRST = words(

@@ -15,9 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from flowbook.sources.definitions import Definitions, bound_names
-from flowbook.sources.expressions import PLOT
 from flowbook.sources.knowledge import BUILTINS, words
-from flowbook.sources.names import CellSyntaxError
 from flowbook.sources.scopes import Frame
 from flowbook.sources.sharing import FRESH, Value
 
@@ -77,21 +75,26 @@ _ENVIRONMENT = words(
 )
 
 
-def parse_cell(source: str) -> list[ast.stmt]:
-    """The statements of a cell, magics transformed; CellSyntaxError if they are none."""
-    try:
-        return _parse(source)
-    except SyntaxError as error:
-        if not _LOOKS_SPECIAL.search(source):
-            raise CellSyntaxError(error.msg, error.lineno or 1, source) from None
+def parse_cell(source: str, first_line: int = 1) -> list[ast.stmt]:
+    """The statements of a cell, magics transformed; SyntaxError with the cell's line if they are none."""
     skipped = 0
-    lines = source.splitlines(keepends=True)
-    while skipped < len(lines) and not lines[skipped].strip():
-        skipped += 1
     try:
-        return _parse(_transform("".join(lines[skipped:])))
+        try:
+            body = _parse(source)
+        except SyntaxError:
+            if not _LOOKS_SPECIAL.search(source):
+                raise
+            lines = source.splitlines(keepends=True)
+            while skipped < len(lines) and not lines[skipped].strip():
+                skipped += 1  # IPython takes empty lines off
+            body = _parse(_transform("".join(lines[skipped:])))
     except SyntaxError as error:
-        raise CellSyntaxError(error.msg, (error.lineno or 1) + skipped, source) from None
+        line = (error.lineno or 1) + skipped + first_line - 1
+        raise SyntaxError(error.msg, ("", line, 0, "")) from None
+    if skipped + first_line > 1:
+        for statement in body:
+            ast.increment_lineno(statement, skipped + first_line - 1)
+    return body
 
 
 def _parse(source: str) -> list[ast.stmt]:
@@ -136,10 +139,13 @@ class Magics(Definitions):
             if verb in {"system", "getoutput", "system_raw"} and len(texts) == 1:
                 return self._shell(texts[0])
             if verb == "run_line_magic" and len(texts) >= 2:  # noqa: PLR2004  name and line
-                return self._line(texts[0], texts[1])
+                return self._line(node, texts[0], texts[1])
             if verb == "run_cell_magic" and len(texts) == 3:  # noqa: PLR2004  name, line and body
-                return self._cell(node, *texts)
+                self._cell(node, *texts)
+                return FRESH
         self.refuse("talks to IPython itself")
+        for part in (*node.args, *(keyword.value for keyword in node.keywords)):
+            self.value(part)
         return FRESH
 
     def _shell(self, command: str) -> Value:
@@ -169,73 +175,51 @@ class Magics(Definitions):
                     found = True
         return found
 
-    def _line(self, name: str, line: str) -> Value:
+    def _line(self, node: ast.Call, name: str, line: str) -> Value:
         if name in _THROUGH and name != "capture":
-            return self._code(name, _without_options(line, _THROUGH[name]))
+            return self._code(name, parse_cell(_without_options(line, _THROUGH[name]), node.lineno))
         if name == "xdel":
-            self.remove(line.rsplit(maxsplit=1)[-1]) if line.split() else None
+            for word in line.split()[-1:]:
+                self.remove(word)
         elif not self._effects(name) and name not in _HARMLESS and name not in _OURS:
             self.refuse(f"%{name} {_WHY.get(name, 'is a magic whose names the text does not tell')}")
-        if name in {"matplotlib", "pylab"}:
-            self.read(PLOT)
         if name in {"pinfo", "pinfo2"} and line.strip().isidentifier():
             self.read(line.strip())
         elif name not in _HARMLESS:
             self._expand(line)
         return FRESH
 
-    def _cell(self, node: ast.Call, name: str, line: str, body: str) -> Value:
-        if name == "capture":
-            self._body(node, body)
-            target = next((word for word in line.split() if not word.startswith("-")), None)
-            if target is not None and target.isidentifier():
-                self.store(target, (self.new_token(),))
-        elif name in _OURS:
-            self._body(node, body)
-        elif name in _THROUGH:
-            self._code(name, _without_options(line, _THROUGH[name]))
-            if name in _FUNCTION_SCOPE:
-                self._in_function(parse_cell(body))
-            else:
-                self._body(node, body)
-        elif name in _HARMLESS:
-            return FRESH
-        elif not self._effects(name):
-            self.refuse(f"%%{name} is a cell in another language, or of unknown meaning: name its inputs and outputs")
+    def _cell(self, node: ast.Call, name: str, line: str, body: str) -> None:
+        if name in _THROUGH or name in _OURS:
+            # The body starts one line below its magic.
+            statements = parse_cell(body, node.lineno + 1)
+            if name not in _OURS and name != "capture":
+                statements = parse_cell(_without_options(line, _THROUGH[name]), node.lineno) + statements
+            self._code(name, statements)
+            if name == "capture":
+                target = next((word for word in line.split() if not word.startswith("-")), "")
+                if target.isidentifier():
+                    self.store(target, (self.new_token(),))
+        elif self._effects(name):
+            self._expand(line)
+        elif name not in _HARMLESS:
+            self.refuse(f"%%{name} is another language, or of unknown meaning: name its inputs and outputs")
             for made in re.findall(r"--(?:out|err)\s+([A-Za-z_]\w*)", line):
                 self.store(made, (self.new_token(),))
-        else:
-            self._expand(line)
-        return FRESH
 
-    def _body(self, node: ast.Call, body: str) -> None:
-        try:
-            self.run(parse_cell(body))
-        except SyntaxError as error:
-            # The body starts one line below its magic.
-            problem = getattr(error, "problem", error.msg)
-            raise SyntaxError(problem, ("", (error.lineno or 1) + node.lineno, 0, "")) from None
-
-    def _code(self, name: str, line: str) -> Value:
-        """Read the code on a magic's line."""
-        try:
-            statements = parse_cell(line.strip())
-        except CellSyntaxError as error:
-            raise SyntaxError(error.problem, ("", 1, 0, "")) from None
+    def _code(self, name: str, statements: list[ast.stmt]) -> Value:
+        """Read the code that a magic runs; the answer is the value of a lone expression: x = %time f(a)."""
         if name in _FUNCTION_SCOPE:
-            self._in_function(statements)
+            bound, outside, _ = bound_names(statements)
+            self.frames.append(Frame("function", bound, outside))
+            self.run(statements)
+            self.frames.pop()
+            self.state.dead = False
         elif len(statements) == 1 and isinstance(statements[0], ast.Expr):
             return self.value(statements[0].value)
         else:
             self.run(statements)
         return FRESH
-
-    def _in_function(self, statements: list[ast.stmt]) -> None:
-        bound, outside, _ = bound_names(statements)
-        self.frames.append(Frame("function", bound, outside))
-        self.run(statements)
-        self.frames.pop()
-        self.state.dead = False
 
 
 def _without_options(line: str, valued: str) -> str:

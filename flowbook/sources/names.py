@@ -26,8 +26,10 @@ class CellSyntaxError(SyntaxError):
         text = lines[line - 1]
         shown = text.strip() if len(text) <= 80 else text.strip()[:77] + "..."  # noqa: PLR2004  a line to be read
         super().__init__(f"line {line} of the cell: {problem}: {shown!r}. Correct the line and run the cell again.")
-        # No filename: Python would append it, and the line a second time, to the message above.
         self.problem, self.lineno, self.text = problem, line, text
+
+    def __str__(self) -> str:
+        return str(self.msg)  # Python would append the line a second time
 
 
 @dataclass(frozen=True, slots=True)

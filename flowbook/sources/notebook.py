@@ -200,10 +200,7 @@ class Notebook:
 
     def _use_objects(self, cell: CellNames, uses: Uses) -> None:
         self._use_modules(uses)
-        for name in list(uses.may):
-            tokens = self.env.get(name, ())
-            if name in self.modules or (tokens and all(token in self.code for token in tokens)):
-                del uses.may[name]  # functions, classes and modules stay what they are
+        uses.may = {name: why for name, why in uses.may.items() if not self._is_code(name)}
         used_up = self._used_up(uses)
         starts = [(token, name not in cell.shallow) for name in uses.mutates for token in self.env.get(name, ())]
         starts += [(token, True) for name in uses.may for token in self.env.get(name, ())]
@@ -213,12 +210,17 @@ class Notebook:
         for name, tokens in self.env.items():
             if not used_up.isdisjoint(tokens):
                 uses.mutates.add(name)
-            elif affected.keys().isdisjoint(tokens) or name in uses.mutates or name in self.modules:
+            elif affected.keys().isdisjoint(tokens) or name in uses.mutates or self._is_code(name):
                 continue
             elif name == PLOT:
                 uses.effects.add("plot")
             else:
                 uses.may.setdefault(name, f"may change {name}, which shares an object with what it changes")
+
+    def _is_code(self, name: str) -> bool:
+        """Whether a name stands for a function, a class or a module: these stay what they are when used."""
+        tokens = self.env.get(name, ())
+        return name in self.modules or (bool(tokens) and all(token in self.code for token in tokens))
 
     def _used_up(self, uses: Uses) -> set[int]:
         """The iterators and files a cell moves on by using them; a use of a figure is noted as well."""

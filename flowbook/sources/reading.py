@@ -53,8 +53,6 @@ def analyse(code: str) -> CellNames:
     try:
         body = parse_cell(code)
         scope.run(body)
-    except CellSyntaxError:
-        raise
     except SyntaxError as error:
         raise CellSyntaxError(error.msg, error.lineno or 1, code) from None
     except RecursionError:

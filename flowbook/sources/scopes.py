@@ -125,10 +125,17 @@ class Scope:
         return names | {name for name, token in self.arguments.items() if token in reached}
 
     def change(self, value: Value, flag: int = SURE, *, deep: bool = False) -> None:
-        """Note that what this value stands for is changed in place."""
-        for token, how in value:
-            if how in (SAME, VIEW) or (deep and how in (HOLDS, PARTS)):
-                key = (token, deep or how != SAME)
+        """Note that what this value stands for is changed in place, and all that shares the change now."""
+        starts = [
+            (token, deep or how != SAME)
+            for token, how in value
+            if how in (SAME, VIEW) or (deep and how in (HOLDS, PARTS))
+        ]
+        for key in starts:
+            self.changed[key] = self.changed.get(key, 0) | flag
+        if starts and self.sharing.edges:
+            flag = BY_CALL if flag == BY_CALL else MAY
+            for key in self.sharing.affected(starts).items():
                 self.changed[key] = self.changed.get(key, 0) | flag
 
     # ------------------------------------------------------------ names
