@@ -74,6 +74,7 @@ SMALL = Shape(
     badge=8,
     badge_x=19,
 )
+RIGHT_GAP, DOWN_GAP, NODE_GAP = 64.0, 44.0, 22.0
 STATE_SIZE = 11.0
 TIME_SIZE = 11.0
 LABEL_SIZE = 10.5
@@ -323,10 +324,23 @@ def _place(
 ) -> tuple[Layout, Direction]:
     edges = [(bond.source, bond.target) for bond in bonds]
     boxes = [(text_width(label, LABEL_SIZE, "mono") + 10, LABEL_HEIGHT) if label else None for label in labels]
+    is_big = len(sizes) > MANY
+
+    def towards(way: Direction) -> Layout:
+        rank_gap = (RIGHT_GAP if way == "right" else DOWN_GAP) * (0.75 if is_big else 1)
+        return layout(
+            sizes,
+            edges,
+            labels=boxes,
+            direction=way,
+            rank_gap=rank_gap,
+            node_gap=NODE_GAP * (0.6 if is_big else 1),
+        )
+
     if direction is not None:
-        return layout(sizes, edges, labels=boxes, direction=direction), direction
-    right = layout(sizes, edges, labels=boxes, direction="right")
+        return towards(direction), direction
+    right = towards("right")
     if right.width <= WIDE:
         return right, "right"
-    down = layout(sizes, edges, labels=boxes, direction="down")
+    down = towards("down")
     return (down, "down") if down.width < right.width else (right, "right")

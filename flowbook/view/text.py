@@ -71,7 +71,7 @@ def draw_text(
     rows = list(_rows(cards, names, signs, _ASCII if ascii_only else _UNICODE))
     rail = max((len(row.drawn) for row in rows), default=0)
     wide = max((len(name) for name in names), default=0)
-    lines = [head]
+    lines = [head.replace(" · ", " - ") if ascii_only else head]
     for row in rows:
         line = "  ".join([f"{row.drawn:<{rail}}", f"{names[row.node]:<{wide}}", told[row.node] + row.note])
         lines.append(line.replace(" · ", " - ") if ascii_only else line)
