@@ -10,6 +10,8 @@
 3
 """
 
+from __future__ import annotations
+
 from flowbook import signals, states, triggers
 from flowbook.configuration import config
 from flowbook.contexts import context
@@ -21,6 +23,29 @@ from flowbook.utilities.tasks import as_task, tags, task
 
 __version__ = "0.1.0"
 
+
+def current(flow: str = "notebook") -> Flow:
+    """Return the flow that the ``%%task`` cells of this notebook make.
+
+    Args:
+        flow: its name, when cells belong to several.
+
+    Raises:
+        FlowError: there are no such cells, or this is no notebook.
+
+    """
+    from flowbook.notebook.extension import current as found  # noqa: PLC0415 - a door: loads the notebook
+
+    return found(flow)
+
+
+def load_ipython_extension(shell: object) -> None:
+    """Load the magics: ``%load_ext flowbook``."""
+    from flowbook.notebook.extension import load  # noqa: PLC0415 - a door: loads the notebook
+
+    load(shell)
+
+
 __all__ = [
     "Edge",
     "Flow",
@@ -29,6 +54,8 @@ __all__ = [
     "as_task",
     "config",
     "context",
+    "current",
+    "load_ipython_extension",
     "signals",
     "states",
     "tags",

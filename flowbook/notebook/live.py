@@ -87,7 +87,7 @@ class _Output:
         return {**bundle, **_widget_view(self.widget)}
 
     def _publish(self, bundle: dict[str, Any], *, update: bool) -> None:
-        publish_display_data(bundle, transient={"display_id": self.display_id}, update=update)  # type: ignore[no-untyped-call]  # IPython's own
+        publish_display_data(bundle, transient={"display_id": self.display_id}, update=update)
 
 
 def _widget_view(widget: Any) -> dict[str, Any]:

@@ -1,0 +1,302 @@
+"""Task cells: ordinary code in cells, read by `flowbook.sources`, run by the engine in the notebook's own namespace.
+
+All cells of a flow share the notebook's namespace, as they do without flowbook. What conflicts is ordered by an edge
+(read after write, write after read, change in place), so a function that looks a name up late finds the right version;
+what does not conflict may run side by side.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import dataclasses
+import inspect
+import linecache
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flowbook.errors import FlowError, nearest, shown
+from flowbook.flows import Flow
+from flowbook.sources import CellNames, analyse, dependencies, outputs
+from flowbook.states import State, Success
+from flowbook.tasks.base import Task
+from flowbook.triggers import all_successful
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Mapping
+    from types import CodeType
+
+__all__ = ["CellTask", "Notebook", "TaskCell", "notebook"]
+
+DEFAULT_FLOW = "notebook"
+
+
+@dataclass(frozen=True)
+class TaskCell:
+    """One cell that is a task.
+
+    Attributes:
+        id: of the cell, or its name where the front end sends none.
+        name: of the task.
+        code: plain Python, after IPython's own transformation.
+        names: what the code reads and writes.
+        retries, delay, trigger: as for `flowbook.Task`.
+        given: which of reads and writes were said rather than inferred: "in", "out".
+
+    """
+
+    id: str
+    name: str
+    code: str
+    names: CellNames
+    retries: int = 0
+    delay: dt.timedelta | None = None
+    trigger: Callable[..., Any] = all_successful
+    given: frozenset[str] = field(default=frozenset())
+
+
+class CellTask(Task):
+    """A task whose body is the code of a cell.
+
+    Args:
+        cell: the cell.
+        produces: the names it hands on.
+        namespace: where the code runs.
+
+    """
+
+    def __init__(self, cell: TaskCell, produces: frozenset[str], namespace: dict[str, Any]) -> None:
+        super().__init__(
+            name=cell.name,
+            slug=cell.name,
+            max_retries=cell.retries,
+            retry_delay=cell.delay,
+            trigger=cell.trigger,
+        )
+        self.cell = cell
+        self.produces = produces
+        self.namespace = namespace
+
+    def run(self, **inputs: Any) -> dict[str, Any]:  # noqa: ARG002 - the values are in the namespace already
+        """Run the code and return what it made, by name.
+
+        Raises:
+            NameError: the code ended without making a name that it was said or seen to make.
+
+        """
+        __tracebackhide__ = True  # IPython leaves our frames out: a traceback begins in the cell
+        run_code(self.cell.code, f"<task {self.cell.name}>", self.namespace)
+        sure = self.cell.names.writes if "out" not in self.cell.given else self.produces
+        missing = sorted(name for name in self.produces & sure if name not in self.namespace)
+        if missing:
+            msg = f"task {shown(self.cell.name)} ended without making {', '.join(missing)}, which it says it makes."
+            raise NameError(msg)
+        return {name: self.namespace[name] for name in sorted(self.produces) if name in self.namespace}
+
+
+def run_code(code: str, filename: str, namespace: dict[str, Any]) -> None:
+    """Run the code of a cell as a notebook does: top-level ``await`` works, and a last expression is displayed."""
+    __tracebackhide__ = True
+    # tracebacks show the cell's own lines
+    linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+    tree = ast.parse(code, filename)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) and not _is_quiet(code) else None
+    _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
+    if last is not None:
+        shown_last = ast.Interactive([last])
+        _execute(compile(shown_last, filename, "single", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
+
+
+def _is_quiet(code: str) -> bool:
+    """Tell whether a cell ends in a semicolon, which keeps its last expression from being shown."""
+    return code.rstrip().endswith(";")
+
+
+def _execute(code: CodeType, namespace: dict[str, Any]) -> None:
+    __tracebackhide__ = True
+    made = eval(code, namespace)  # noqa: S307 - running the notebook's cells is what we are for
+    if inspect.iscoroutine(made):
+        _finish(made)
+
+
+def _finish(coroutine: Any) -> None:
+    """Run a coroutine to its end, also on a thread where a loop is running already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(coroutine)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where a loop runs on this thread
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
+
+
+class Notebook:
+    """The task cells of this kernel, by flow, and the flows made of them.
+
+    Args:
+        namespace: where their code runs.
+
+    """
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+        self.cells: dict[str, dict[str, TaskCell]] = {}
+        self._flows: dict[str, tuple[tuple[TaskCell, ...], Flow]] = {}
+        # the last state of each cell, and the code it belongs to
+        self._states: dict[str, tuple[str, State]] = {}
+
+    def put(self, cell: TaskCell, flow: str = DEFAULT_FLOW) -> None:
+        """Add a cell, or replace what stood under its id; its place in the order stays.
+
+        Raises:
+            FlowError: another cell of the flow has the same name, or the code cannot be read for names.
+
+        """
+        cells = self.cells.setdefault(flow, {})
+        twin = next((other for other in cells.values() if other.name == cell.name and other.id != cell.id), None)
+        if twin is not None:
+            msg = (
+                f"another cell of flow {shown(flow)} is already the task {shown(cell.name)}. Give this one a name: "
+                f"%%task {cell.name}_2, or let go of the other: %flowbook forget {cell.name}"
+            )
+            raise FlowError(msg)
+        if cell.names.opaque and not {"in", "out"} <= cell.given:
+            msg = (
+                f"task {shown(cell.name)}: {cell.names.opaque}, so what it reads and makes cannot be seen. "
+                "Say it: %%task --in a b --out c"
+            )
+            raise FlowError(msg)
+        cells[cell.id] = cell
+
+    def forget(self, name: str, flow: str = DEFAULT_FLOW) -> None:
+        """Let go of a task cell.
+
+        Raises:
+            FlowError: there is none of that name.
+
+        """
+        cells = self.cells.get(flow, {})
+        found = next((key for key, cell in cells.items() if cell.name == name), None)
+        if found is None:
+            known = [cell.name for cell in cells.values()]
+            msg = f"no cell is the task {shown(name)}.{nearest(name, known)} Task cells: {', '.join(known) or 'none'}."
+            raise FlowError(msg)
+        del cells[found]
+
+    def flow(self, name: str = DEFAULT_FLOW) -> Flow:
+        """Return the flow of these cells; the same object as long as no cell changed.
+
+        Raises:
+            FlowError: no cell belongs to a flow of that name.
+
+        """
+        cells = tuple(self.cells.get(name, {}).values())
+        if not cells:
+            known = ", ".join(key for key, value in self.cells.items() if value) or "none"
+            msg = f"no task cells belong to flow {shown(name)} (flows with cells: {known}). Begin a cell with %%task."
+            raise FlowError(msg)
+        kept = self._flows.get(name)
+        if kept is None or kept[0] != cells:
+            self._flows[name] = kept = (cells, flow_of(name, cells, self.namespace))
+        return kept[1]
+
+    def run(self, name: str = DEFAULT_FLOW, *, to: str | None = None, **options: Any) -> State:
+        """Run the flow of these cells, and remember how each ended.
+
+        Args:
+            name: of the flow.
+            to: the id of a cell: run only it and what is upstream and has not succeeded with the code it has now.
+            **options: as for `flowbook.Flow.run`.
+
+        """
+        flow = self.flow(name)
+        if to is not None:
+            flow, options["task_states"] = self._towards(flow, to)
+        state: State = flow.run(**options)
+        for task, ended in state.result.items():
+            self._states[task.cell.id] = (task.cell.code, ended)
+        return state
+
+    def _towards(self, flow: Flow, cell_id: str) -> tuple[Flow, Mapping[Task, State]]:
+        """Return the part of a flow that leads to a cell, and the states of what need not run again."""
+        goal = next(task for task in flow.nodes if isinstance(task, CellTask) and task.cell.id == cell_id)
+        wanted: set[Task] = {goal}
+        stack: list[Task] = [goal]
+        kept: dict[Task, State] = {}
+        while stack:
+            task = stack.pop()
+            for edge in flow.edges_to(task):
+                upstream = edge.upstream_task
+                if upstream in wanted or not isinstance(upstream, CellTask):
+                    continue
+                wanted.add(upstream)
+                code, state = self._states.get(upstream.cell.id, ("", None))
+                if isinstance(state, Success) and code == upstream.cell.code:
+                    kept[upstream] = state  # fresh: what leads to it need not be looked at
+                else:
+                    stack.append(upstream)
+        part = Flow(flow.name)
+        for task in flow.sorted_tasks():
+            if task in wanted:
+                part.add_task(task)
+                for edge in flow.edges_to(task):
+                    if edge.upstream_task in wanted and task not in kept:
+                        part.add_edge(edge.upstream_task, task, edge.key)
+        return part, kept
+
+
+def flow_of(name: str, cells: tuple[TaskCell, ...], namespace: dict[str, Any]) -> Flow:
+    """Make the flow of cells in document order.
+
+    Args:
+        name: of the flow.
+        cells: in the order in which they stand.
+        namespace: where they run.
+
+    """
+    flow = Flow(name)
+    read = [cell.names for cell in cells]
+    made = outputs(read)
+    tasks = []
+    for cell, seen in zip(cells, made, strict=True):
+        produces = cell.names.writes if "out" in cell.given else frozenset(seen)
+        tasks.append(flow.add_task(CellTask(cell, produces, namespace)))
+    for found in dependencies(read):
+        upstream, downstream = tasks[found.upstream], tasks[found.downstream]
+        keys = [key for key in found.names if found.kind == "data" and key.isidentifier()]
+        for key in keys:
+            flow.add_edge(upstream, downstream, key)
+        if not keys:
+            flow.add_edge(upstream, downstream)
+    return flow
+
+
+def names_of(code: str, reads: list[str] | None, writes: list[str] | None) -> CellNames:
+    """Read a cell's code for names; what is said beats what is seen.
+
+    Args:
+        code: the cell.
+        reads: what it needs, when that is said.
+        writes: what it makes, when that is said.
+
+    """
+    names = analyse(code)
+    if reads is not None:
+        names = dataclasses.replace(names, reads=frozenset(reads))
+    if writes is not None:
+        names = dataclasses.replace(names, writes=frozenset(writes), maybe_writes=frozenset())
+    return names
+
+
+_notebooks: dict[int, Notebook] = {}
+
+
+def notebook(namespace: dict[str, Any]) -> Notebook:
+    """Return the task cells of a namespace; one `Notebook` per namespace."""
+    kept = _notebooks.get(id(namespace))
+    if kept is None:
+        kept = _notebooks[id(namespace)] = Notebook(namespace)
+    return kept

@@ -1,0 +1,37 @@
+"""What ``%load_ext flowbook`` loads, and the flow of the cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython import get_ipython
+
+from flowbook.errors import FlowError
+from flowbook.notebook.cells import notebook
+from flowbook.notebook.magics import FlowbookMagics
+
+if TYPE_CHECKING:
+    from flowbook.flows import Flow
+
+__all__ = ["current", "load"]
+
+
+def load(shell: Any) -> None:
+    """Register the magics in a shell."""
+    shell.register_magics(FlowbookMagics(shell))
+
+
+def current(flow: str) -> Flow:
+    """Return the flow that the task cells of the running notebook make.
+
+    Raises:
+        FlowError: there are no such cells, or no notebook.
+
+    """
+    shell = get_ipython()
+    if shell is None:
+        msg = (
+            "flowbook.current() gives the flow of a notebook's %%task cells; here is no notebook. Use `with Flow(...)`."
+        )
+        raise FlowError(msg)
+    return notebook(shell.user_ns).flow(flow)
