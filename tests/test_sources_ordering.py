@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from typing import Any
 
@@ -129,6 +128,71 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
 @pytest.mark.parametrize(("rule", "cells", "expected"), TABLE, ids=[row[0] for row in TABLE])
 def test_cells_follow_the_rule(rule: str, cells: list[str], expected: set[str]) -> None:
     assert edges(*cells) == expected
+
+
+def test_cells_may_be_analysed_before() -> None:
+    cells = ["x = 1", "y = x"]
+    assert dependencies([analyse(cell) for cell in cells]) == dependencies(cells)
+    assert dependencies([]) == []
+
+
+def test_names_made_by_hand_will_do() -> None:
+    cells = [CellNames(writes=frozenset("x")), CellNames(reads=frozenset("x"), mutates=frozenset("x"))]
+    assert dependencies(cells) == [Dependency(0, 1, ("x",), "data", "reads x")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["x = []", "x.append(1)"], "reads x"),
+        (["y = x", "x = 1"], "writes x, which the earlier cell reads"),
+        (["x = 1", "x = 2"], "writes x, and the earlier cell writes x"),
+        (["y = len(x)", "x.append(1)"], "changes x in place, which the earlier cell reads"),
+        (["y = len(x)", "x.go()"], "may change x by calling x.go(), which the earlier cell reads"),
+        (["y = len(x)", "go(x)"], "may change x by calling go(), which the earlier cell reads"),
+        (["print(x)", "del x"], "deletes x, which the earlier cell reads"),
+        (["x.go()", "y = len(x)"], "reads x, and the earlier cell may change x by calling x.go()"),
+        (["import a", "exec(t)"], "runs after all cells above, since it exec() runs text as code"),
+    ],
+)
+def test_reasons_are_sentences(cells: list[str], reason: str) -> None:
+    assert dependencies(cells)[0].reason == reason
+
+
+def test_shared_cells_are_those_nobody_touches() -> None:
+    cells = [
+        "import a",  # 0 shared
+        "log = []",  # 1 changed below
+        "k = 3",  # 2 shared
+        "def f(): return k * m",  # 3 shared
+        "m = k + 1",  # 4 shared: of a shared constant
+        "log.append(f())",  # 5 works
+        "n = 1",  # 6 written twice
+        "n = 2",  # 7
+        "o = n",  # 8 of a cell that is not shared
+        "q = 5",  # 9 deleted below
+        "del q",  # 10
+        "import a",  # 11 shared: the same again
+    ]
+    assert shared_cells(cells) == {0, 2, 3, 4, 11}
+
+
+def test_a_constant_changed_by_a_function_of_another_cell_is_not_shared() -> None:
+    assert shared_cells(["n = 0", "def f():\n  global n\n  n += 1", "f()"]) == {1}
+
+
+def test_outputs_are_what_others_read() -> None:
+    cells = ["a = 1\nb = 2\nfor i in x: pass", "c = a", "a = 3", "print(a, c)"]
+    assert outputs(cells) == (frozenset("a"), frozenset("c"), frozenset("a"), frozenset())
+
+
+def test_temporaries_are_off_when_a_cell_is_opaque() -> None:
+    assert temporaries(["for i in x: pass", "for i in y: pass"]) == (frozenset("i"), frozenset("i"))
+    assert temporaries(["for i in x: pass", "exec(t)"]) == (frozenset(), frozenset())
+
+
+def test_underscored_names_are_temporary() -> None:
+    assert temporaries(["_tmp = f()\nx = _tmp", "_tmp = g()\ny = _tmp"]) == (frozenset({"_tmp"}),) * 2
 
 
 # ---------------------------------------------------------------- laws

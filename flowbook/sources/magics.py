@@ -84,10 +84,10 @@ def parse_cell(source: str, first_line: int = 1) -> list[ast.stmt]:
         except SyntaxError:
             if not _LOOKS_SPECIAL.search(source):
                 raise
-            lines = source.splitlines(keepends=True)
+            lines = source.split("\n")
             while skipped < len(lines) and not lines[skipped].strip():
                 skipped += 1  # IPython takes empty lines off
-            body = _parse(_transform("".join(lines[skipped:])))
+            body = _parse(_transform("\n".join(lines[skipped:])))
     except SyntaxError as error:
         line = (error.lineno or 1) + skipped + first_line - 1
         raise SyntaxError(error.msg, ("", line, 0, "")) from None
@@ -121,7 +121,9 @@ def _transform(source: str) -> str:
     except ImportError:
         raise SyntaxError("magics need IPython to be read (pip install ipython)", ("", 1, 0, "")) from None
     try:
-        return str(manager().transform_cell(source))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about line ends it does not like
+            return str(manager().transform_cell(source))
     except SyntaxError:
         raise
     except (ValueError, LookupError, tokenize.TokenError, RecursionError, AttributeError, TypeError) as error:

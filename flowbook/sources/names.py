@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,7 @@ class CellSyntaxError(SyntaxError):
     """
 
     def __init__(self, problem: str, line: int, source: str) -> None:
-        lines = source.splitlines() or [""]
+        lines = re.split(r"\r\n|\r|\n", source)  # the only line ends Python counts
         line = min(max(line, 1), len(lines))
         text = lines[line - 1]
         shown = text.strip() if len(text) <= 80 else text.strip()[:77] + "..."  # noqa: PLR2004  a line to be read

@@ -12,17 +12,23 @@ from flowbook.sources.calls import changed_parameters, is_changed
 from flowbook.sources.effects import also_of, effect_of
 from flowbook.sources.expressions import PLOT
 from flowbook.sources.names import Call, CellNames, Deferred
-from flowbook.sources.sharing import CODE, Sharing
+from flowbook.sources.sharing import CODE, VIEW, Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _HISTORY = re.compile(r"_i?\d+|_{1,3}|_i{1,3}|_[iod]h|In|Out")
+# Opaque cells that bind names of their own at most: another language, another module.
+_APART = ("%%", "from ")
 
 
 @dataclass(slots=True)
 class Uses:
-    """What one cell does in its place. `may` gives for each name that may be changed the reason in words."""
+    """What one cell does in its place.
+
+    `may` gives for each name that may be changed the reason in words. `seen` and `touched` are the objects it
+    reads (with the name it has them by) and those it changes or may change.
+    """
 
     reads: set[str]
     writes: set[str]
@@ -34,6 +40,8 @@ class Uses:
     hints: set[str]
     opaque: str | None
     may: dict[str, str] = field(default_factory=dict)
+    seen: dict[int, str] = field(default_factory=dict)
+    touched: set[int] = field(default_factory=set)
 
     def changing(self) -> set[str]:
         """All names that are not the same afterwards."""
@@ -46,6 +54,7 @@ class Notebook:
     def __init__(self, cells: Sequence[CellNames]) -> None:
         self.cells = cells
         self.env: dict[str, tuple[int, ...]] = {}
+        self.unknown: tuple[int, ...] = ()  # what any name may be bound to, once a cell had the whole namespace
         self.sharing = Sharing()
         self.count = 0
         self.code: dict[int, Deferred] = {}
@@ -102,7 +111,7 @@ class Notebook:
         waiting = list(uses.reads)
         while waiting:
             name = waiting.pop()
-            for token in self.sharing.reach(self.env.get(name, ()), through_code=True) - done:
+            for token in self.sharing.reach(self._tokens(name), through_code=True) - done:
                 done.add(token)
                 body = self.code.get(token)
                 if body is None:
@@ -128,7 +137,7 @@ class Notebook:
         root, _, rest = call.function.partition(".")
         names = [name for _, name in call.arguments]
         path = self.modules.get(root)
-        tokens = self.env.get(root, ())
+        tokens = self._tokens(root)
         bodies = [self.code[token] for token in tokens if token in self.code]
         reason = f"may change {{}} by calling {call.function}()"
         if path is not None:
@@ -159,7 +168,7 @@ class Notebook:
             harmless = effect_of(full) is not None or known.is_harmless_function(full)
             return False if harmless and full not in known.CHANGES_FIRST else None
         if not rest:
-            for token in self.env.get(root, ()):
+            for token in self._tokens(root):
                 if token in self.code:
                     return self.code[token]
         return None
@@ -202,9 +211,11 @@ class Notebook:
         self._use_modules(uses)
         uses.may = {name: why for name, why in uses.may.items() if not self._is_code(name)}
         used_up = self._used_up(uses)
-        starts = [(token, name not in cell.shallow) for name in uses.mutates for token in self.env.get(name, ())]
-        starts += [(token, True) for name in uses.may for token in self.env.get(name, ())]
+        starts = [(token, name not in cell.shallow) for name in uses.mutates for token in self._tokens(name)]
+        starts += [(token, True) for name in uses.may for token in self._tokens(name)]
         affected = self.sharing.affected(starts) if starts else {}
+        uses.seen = {token: name for name in sorted(uses.reads) for token in self._tokens(name)}
+        uses.touched = affected.keys() | used_up
         if not affected and not used_up:
             return
         for name, tokens in self.env.items():
@@ -219,7 +230,7 @@ class Notebook:
 
     def _is_code(self, name: str) -> bool:
         """Whether a name stands for a function, a class or a module: these stay what they are when used."""
-        tokens = self.env.get(name, ())
+        tokens = self._tokens(name)
         return name in self.modules or (bool(tokens) and all(token in self.code for token in tokens))
 
     def _used_up(self, uses: Uses) -> set[int]:
@@ -227,7 +238,7 @@ class Notebook:
         used_up: set[int] = set()
         if self.consumable or PLOT in self.env:
             for name in uses.reads:
-                tokens = self.env.get(name, ())
+                tokens = self._tokens(name)
                 reached = self.sharing.reach(tokens, through_code=False)
                 if not reached.isdisjoint(self.env.get(PLOT, ())):
                     uses.effects.add("plot")
@@ -266,16 +277,30 @@ class Notebook:
         bound = dict(objects.bound)
         for name in cell.writes | uses.maybe:
             new = tuple(one for token in bound.get(name, ()) for one in translate(token)) or (self._new(),)
-            kept = () if name in cell.writes else self.env.get(name, ())
+            kept = () if name in cell.writes else self._tokens(name)
             self.env[name] = tuple(dict.fromkeys((*kept, *new)))
             if name in cell.modules:
                 self.modules[name] = cell.modules[name]
             else:
                 self.modules.pop(name, None)
 
+        if cell.opaque is not None and not cell.opaque.startswith(_APART):
+            self._forget()
+
+    def _forget(self) -> None:
+        """After `exec` and the like, any name may stand for any object."""
+        any_object = self._new()
+        for token in {token for tokens in self.env.values() for token in tokens}:
+            self.sharing.link(any_object, token, VIEW)
+        self.unknown = (any_object,)
+        self.env = {name: (*tokens, any_object) for name, tokens in self.env.items()}
+
+    def _tokens(self, name: str) -> tuple[int, ...]:
+        return self.env.get(name, self.unknown)
+
     def _objects_of(self, name: str) -> tuple[int, ...]:
         if name not in self.env:
-            self.env[name] = (self._new(),)
+            self.env[name] = self.unknown or (self._new(),)
         return self.env[name]
 
     def _new(self) -> int:

@@ -164,6 +164,7 @@ class _Orders:
         self.found: dict[tuple[int, int], tuple[list[str], list[str], list[str]]] = {}
         self.tracks: dict[str, _Track] = {}
         self.states: dict[str, _Track] = {}
+        self.objects: dict[int, _Track] = {}
         self.barrier: int | None = None
         self.draws = any("random" in use.effects for use in uses)
         self.used = _used(names, uses)
@@ -172,6 +173,7 @@ class _Orders:
         for position in range(len(self.names)):
             self._barrier(position)
             self._names(position)
+            self._objects(position)
             self._effects(position)
         return [
             self._edge(upstream, downstream, *found)
@@ -230,6 +232,25 @@ class _Orders:
             self.tracks[name].readers.append(position)
         for name in changing.keys() - same:
             self._record(position, name, changing[name])
+
+    def _objects(self, position: int) -> None:
+        """Order uses of one object under names that have since come to mean something else."""
+        use = self.uses[position]
+        for token in sorted(use.seen.keys() | use.touched):
+            track = self.objects.setdefault(token, _Track())
+            name = use.seen.get(token, "")
+            if token in use.touched:
+                for earlier in (*track.readers, *([] if track.last is None else [track.last])):
+                    self._add_if_new(earlier, position, "changes an object which the earlier cell uses")
+                track.last, track.readers = position, []
+            else:
+                if track.last is not None:
+                    self._add_if_new(track.last, position, f"reads {name}, whose object the earlier cell may change")
+                track.readers.append(position)
+
+    def _add_if_new(self, up: int, down: int, reason: str) -> None:
+        if (up, down) not in self.found:
+            self._add(up, down, "", reason)
 
     def _record(self, position: int, name: str, how: str) -> None:
         track, use = self.tracks[name], self.uses[position]
