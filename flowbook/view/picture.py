@@ -6,6 +6,7 @@ decided by CSS from its state, so a picture is laid out once and only recoloured
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +29,8 @@ Direction = Literal["right", "down"]
 
 MANY = 60
 """More nodes than this are drawn small and without labels on their edges: less to read, more to see."""
+HUGE = 400
+"""More nodes than this are laid out only once, in the direction that their shape suggests."""
 WIDE = 1200.0
 """A picture wider than this is drawn downwards when that makes it narrower."""
 
@@ -53,7 +56,7 @@ CARD = Shape(
     height=52,
     least=140,
     most=300,
-    step=20,
+    step=10,
     left=46,
     right=12,
     name_size=13,
@@ -291,7 +294,9 @@ def _time_room(card: NodeCard, shape: Shape) -> float:
 
 def _width(card: NodeCard, shape: Shape) -> float:
     name = text_width(clean(card.name), shape.name_size, "bold") + _time_room(card, shape)
-    state = "Retrying · attempt 10 of 10" if card.attempts > 1 else "TriggerFailed"
+    state = "TriggerFailed · all_successful" if card.upstream else "Failed · ConnectionError"
+    if card.attempts > 1:
+        state = "Retrying · attempt 10 of 10"
     words = max(name, text_width(state, STATE_SIZE) if shape is CARD else 0.0)
     wanted = min(shape.most, max(shape.least, shape.left + words + shape.right))
     steps = -(-(wanted - shape.least) // shape.step)  # equal widths in a column are calm; few widths come near it
@@ -337,6 +342,8 @@ def _place(
             node_gap=NODE_GAP * (0.6 if is_big else 1),
         )
 
+    if direction is None and len(sizes) > HUGE:
+        direction = _likely(len(sizes), edges)
     if direction is not None:
         return towards(direction), direction
     right = towards("right")
@@ -344,3 +351,14 @@ def _place(
         return right, "right"
     down = towards("down")
     return (down, "down") if down.width < right.width else (right, "right")
+
+
+def _likely(count: int, edges: Sequence[tuple[int, int]]) -> Direction:
+    """Choose by the shape of the flow alone; trying both ways would take the time of two layouts."""
+    depth = [0] * count
+    for source, target in sorted(edges):
+        if source < target:  # always so but in a cycle: numbers are an order in which the flow can run
+            depth[target] = max(depth[target], depth[source] + 1)
+    longest = max(depth, default=0) + 1
+    broadest = max(Counter(depth).values())
+    return "right" if longest <= broadest else "down"

@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
     """
     seconds = max(0.0, seconds)
     if (thousandths := _round(seconds * 1000)) < 100:  # noqa: PLR2004 - a tenth of a second
-        return f"{thousandths} ms"
+        return f"{thousandths} ms" if thousandths else "< 1 ms"
     if (tenths := _round(seconds * 10)) < 100:  # noqa: PLR2004 - ten seconds
         return f"{tenths // 10}.{tenths % 10} s"
     if (whole := _round(seconds)) < MINUTE:
@@ -189,6 +189,7 @@ def _attempt(look: NodeLook, card: NodeCard) -> str:
 
 _TRIGGER = re.compile(r'^Trigger was "([^"]+)"')
 _UNEXPECTED = re.compile(r"^Unexpected error: ")
+_REPR = re.compile(r"^(\w+)\((['\"])(.*)\2\)$")
 
 
 def _detail(look: NodeLook) -> str:
@@ -200,7 +201,7 @@ def _detail(look: NodeLook) -> str:
         return ""
     if trigger := _TRIGGER.match(look.message):
         return clean(trigger[1])
-    text = clean(_UNEXPECTED.sub("", look.message)).strip()
+    text = _REPR.sub(r"\1: \3", clean(_UNEXPECTED.sub("", look.message)).strip())
     text = text[:-1] if text.endswith(".") and not text.endswith("..") else text
     return "" if text.replace(" ", "").lower() == look.state.lower() else text.removeprefix(f"{look.state} ")
 

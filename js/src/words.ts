@@ -24,7 +24,7 @@ export interface NodeTexts {
 export function duration(span: number): string {
   const seconds = Math.max(0, span);
   const thousandths = round(seconds * 1000);
-  if (thousandths < 100) return `${thousandths} ms`;
+  if (thousandths < 100) return thousandths === 0 ? "< 1 ms" : `${thousandths} ms`;
   const tenths = round(seconds * 10);
   if (tenths < 100) return `${Math.floor(tenths / 10)}.${tenths % 10} s`;
   const whole = round(seconds);
@@ -46,7 +46,7 @@ export function countdown(seconds: number): string {
 /** The words of a node when the kernel's clock says `now`. An empty state means that its flow has not run. */
 export function nodeTexts(look: NodeLook, card: NodeCard, now: number): NodeTexts {
   if (look.state === "") return { state: idleText(card), time: "", bar: null };
-  const state = [look.state, attemptText(look, card), detail(look)].filter(Boolean).join(" · ");
+  const state = [clean(look.state), attemptText(look, card), detail(look)].filter(Boolean).join(" · ");
   if (isDue(look) && look.due !== null) return { state, time: countdown(look.due - now), bar: waited(look, now) };
   return { state, time: elapsed(look, card, now), bar: null };
 }
@@ -123,6 +123,7 @@ function attemptText(look: NodeLook, card: NodeCard): string {
 
 const TRIGGER = /^Trigger was "([^"]+)"/;
 const UNEXPECTED = /^Unexpected error: /;
+const REPR = /^(\w+)\((['"])(.*)\2\)$/;
 
 function detail(look: NodeLook): string {
   if (look.state === "Retrying") return "";
@@ -130,7 +131,7 @@ function detail(look: NodeLook): string {
   if (ROUTINE.includes(look.message)) return "";
   const trigger = TRIGGER.exec(look.message);
   if (trigger !== null) return clean(trigger[1] ?? "");
-  const line = clean(look.message.replace(UNEXPECTED, "")).trim();
+  const line = clean(look.message.replace(UNEXPECTED, "")).trim().replace(REPR, "$1: $3");
   const text = line.endsWith(".") && !line.endsWith("..") ? line.slice(0, -1) : line;
   if (text.replaceAll(" ", "").toLowerCase() === look.state.toLowerCase()) return "";
   return text.startsWith(`${look.state} `) ? text.slice(look.state.length + 1) : text;
