@@ -10,7 +10,9 @@ import { countsText, requestText, runTexts } from "./words";
 export interface Situation {
   /** The kernel has spoken since the channel opened: buttons will be heard. */
   readonly connected: boolean;
-  /** The bundle says live, but nobody is there. */
+  /** Somebody is there but does not listen now; the run can only be interrupted. */
+  readonly deaf: boolean;
+  /** The run has not ended, but nobody is there. */
   readonly abandoned: boolean;
   /** The browser's clock, in seconds. */
   readonly now: number;
@@ -34,6 +36,8 @@ export class Header {
   private readonly said: HTMLElement;
   private readonly buttons: Record<"hold" | "step" | "cancel" | "interrupt", HTMLButtonElement>;
   private holdVerb: Verb = "pause";
+  private run: string | undefined;
+  private verbs: ReadonlySet<string> = new Set();
 
   constructor(page: Document, pressed: Pressed) {
     const make = (tag: string, name: string, ...children: Node[]): HTMLElement => {
@@ -122,18 +126,23 @@ export class Header {
 
   private paintButtons(model: Model, situation: Situation): void {
     const { picture, flow, request } = model;
-    const verbs = new Set(picture?.controls ?? []);
+    if (picture?.run !== this.run) this.verbs = new Set();
+    this.run = picture?.run;
+    // The last picture of a run has no controls; those that were there stay, inert, so that nothing jumps about.
+    if (picture !== null && picture.controls.length > 0) this.verbs = new Set(picture.controls);
+    const { verbs } = this;
     const isAsked = request?.phase === "asked";
     const isIdle = !situation.connected || !isRunning(flow);
+    const canBeStopped = situation.deaf && isRunning(flow);
     const isCancelling = request?.verb === "cancel" && request.phase !== "refused";
     this.holdVerb = flow.paused ? "resume" : "pause";
     setText(this.buttons.hold, flow.paused ? "Resume" : "Pause");
     show(this.buttons.hold, verbs.has("pause") || verbs.has("resume"), isIdle || isAsked || isCancelling);
     show(this.buttons.step, verbs.has("step"), isIdle || isAsked || isCancelling);
-    show(this.buttons.cancel, verbs.has("cancel"), isIdle || isCancelling);
+    show(this.buttons.cancel, verbs.has("cancel"), (isIdle && !canBeStopped) || isCancelling);
     const isStuck = request?.phase === "unanswered" && situation.canInterrupt && !isOver(flow);
     show(this.buttons.interrupt, isStuck, false);
-    const why = isOver(flow) ? "The run has ended" : situation.abandoned ? "Not connected to the kernel" : "";
+    const why = isOver(flow) ? "The run has ended" : situation.abandoned ? "Not connected to the kernel" : "Waiting for the kernel";
     for (const button of [this.buttons.hold, this.buttons.cancel]) setAttribute(button, "title", isIdle ? why : "");
   }
 }

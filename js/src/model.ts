@@ -60,6 +60,16 @@ export const NO_RUN: RunLook = {
   sentence: "",
 };
 
+const NOT_RUN: Omit<NodeLook, "node"> = {
+  state: "",
+  message: "",
+  attempt: 0,
+  started: null,
+  ended: null,
+  due: null,
+  result: "",
+};
+
 export const EMPTY: Model = {
   picture: null,
   cards: new Map(),
@@ -163,7 +173,9 @@ function foldSnapshot(model: Model, snapshot: Snapshot, now: number): Model {
   if (!isOurs(model, snapshot.run)) return model;
   // An old bundle, drawn again after live changes, must not turn the picture back.
   if (model.seq !== null && snapshot.seq < model.seq) return model;
-  const looks = new Map(snapshot.nodes.map((look) => [look.node, look]));
+  // Nodes that are not told of have not run.
+  const idle = [...model.cards.keys()].map((node): NodeLook => ({ ...NOT_RUN, node }));
+  const looks = new Map([...idle, ...snapshot.nodes].map((look) => [look.node, look]));
   return {
     ...model,
     looks: keepEqual(model.looks, looks),

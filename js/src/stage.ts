@@ -20,6 +20,7 @@ export class Stage {
   private natural: Box = { x: 0, y: 0, width: 1, height: 1 };
   private fit: Fit = "read";
   private scale = 1;
+  private start: Box | null = null;
   private readonly resize: ResizeObserver;
 
   /** `onSight` is told what is seen, in the picture's own units, and at which scale. */
@@ -41,10 +42,11 @@ export class Stage {
     this.resize.observe(this.scroller);
   }
 
-  /** Show another picture; `natural` is its view box. */
-  show(picture: SVGElement, natural: Box): void {
+  /** Show another picture; `natural` is its view box, `start` what should be seen of it if not all can be. */
+  show(picture: SVGElement, natural: Box, start: Box | undefined): void {
     this.picture = picture;
     this.natural = natural;
+    this.start = start ?? null;
     // Told before it stands in the page: a large picture is never laid out as a whole.
     this.tellSight();
     this.scroller.replaceChildren(picture);
@@ -54,8 +56,9 @@ export class Stage {
   /** Scroll so that `box`, in the picture's own units, is seen. */
   reveal(box: Box): void {
     const margin = 16;
-    const left = (box.x - this.natural.x) * this.scale;
-    const top = (box.y - this.natural.y) * this.scale;
+    const origin = this.origin();
+    const left = origin.x + (box.x - this.natural.x) * this.scale;
+    const top = origin.y + (box.y - this.natural.y) * this.scale;
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
     this.scroller.scrollTo({
       left: nearest(scrollLeft, clientWidth, left - margin, left + box.width * this.scale + margin),
@@ -65,21 +68,26 @@ export class Stage {
   }
 
   zoomBy(factor: number, at?: { readonly clientX: number; readonly clientY: number }): void {
-    this.fit = "free";
+    this.leaveReading("free");
     const frame = this.scroller.getBoundingClientRect();
     const x = at === undefined ? frame.width / 2 : at.clientX - frame.left;
     const y = at === undefined ? frame.height / 2 : at.clientY - frame.top;
-    const before = this.scale;
-    const held = { x: (this.scroller.scrollLeft + x) / before, y: (this.scroller.scrollTop + y) / before };
-    this.draw(before * factor);
-    this.scroller.scrollLeft = held.x * this.scale - x;
-    this.scroller.scrollTop = held.y * this.scale - y;
+    const { scrollLeft, scrollTop } = this.scroller;
+    const before = this.origin();
+    const held = { x: (scrollLeft + x - before.x) / this.scale, y: (scrollTop + y - before.y) / this.scale };
+    this.draw(this.scale * factor);
+    const after = this.origin();
+    this.scroller.scrollTo(after.x + held.x * this.scale - x, after.y + held.y * this.scale - y);
   }
 
   /** Go to the readable size, or to the whole picture when it is readable already. */
   toggleFit(): void {
-    const isReadable = this.fit === "read";
-    this.fit = isReadable && this.wholeScale() < this.readableScale() - 0.01 ? "whole" : "read";
+    if (this.fit === "read" && this.wholeScale() < this.readableScale() - 0.01) {
+      this.leaveReading("whole");
+    } else {
+      this.fit = "read";
+      this.scroller.style.minHeight = "";
+    }
     this.refit();
   }
 
@@ -88,10 +96,37 @@ export class Stage {
   }
 
   private refit(): void {
-    if (this.picture === null || this.scroller.clientWidth === 0) return;
+    if (this.picture === null || this.scroller.clientWidth === 0) return; // not laid out yet: the observer calls again
     if (this.fit === "read") this.draw(this.readableScale());
-    else if (this.fit === "whole") this.draw(this.wholeScale());
-    else this.draw(this.scale);
+    if (this.start !== null) this.begin(this.start);
+    this.start = null;
+    if (this.fit === "read") return;
+    this.draw(this.fit === "whole" ? this.wholeScale() : this.scale);
+  }
+
+  /** Show the place where the flow begins; the top left corner of a tall picture may be empty. */
+  private begin(start: Box): void {
+    const { clientWidth, clientHeight } = this.scroller;
+    const x = (start.x - this.natural.x) * this.scale;
+    const y = (start.y - this.natural.y) * this.scale;
+    const isAtLeft = x < clientWidth / 2;
+    const isAtTop = y < clientHeight / 2;
+    const middle = (start.width * this.scale - clientWidth) / 2;
+    this.scroller.scrollTo(isAtLeft ? 0 : x + middle, isAtTop ? 0 : y - clientHeight / 2);
+  }
+
+  /** From now on the window keeps its height: what stands below the picture must not jump with each zoom. */
+  private leaveReading(fit: Fit): void {
+    if (this.fit === "read") this.scroller.style.minHeight = `${this.scroller.clientHeight}px`;
+    this.fit = fit;
+  }
+
+  /** Where the picture begins in what can be scrolled: not at 0 when it is smaller than the window. */
+  private origin(): { readonly x: number; readonly y: number } {
+    const frame = this.scroller.getBoundingClientRect();
+    const picture = this.picture?.getBoundingClientRect() ?? frame;
+    const { scrollLeft, scrollTop, clientLeft, clientTop } = this.scroller;
+    return { x: picture.left - frame.left - clientLeft + scrollLeft, y: picture.top - frame.top - clientTop + scrollTop };
   }
 
   private readableScale(): number {
@@ -122,8 +157,19 @@ export class Stage {
     // Before its first layout the window has no size; its height grows with the picture, up to that of the screen.
     const width = clientWidth || 1200;
     const height = Math.max(clientHeight, 800);
+    this.shade();
+    // A picture smaller than the window stands in its middle: then all of it is seen, wherever it begins.
     const sight = { x: natural.x + scrollLeft / scale, y: natural.y + scrollTop / scale };
     this.onSight({ ...sight, width: width / scale, height: height / scale }, scale);
+  }
+
+  /** Mark the sides beyond which there is more. */
+  private shade(): void {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight, scrollWidth, scrollHeight } = this.scroller;
+    this.element.toggleAttribute("data-more-left", scrollLeft > 1);
+    this.element.toggleAttribute("data-more-right", scrollLeft + clientWidth < scrollWidth - 1);
+    this.element.toggleAttribute("data-more-above", scrollTop > 1);
+    this.element.toggleAttribute("data-more-below", scrollTop + clientHeight < scrollHeight - 1);
   }
 
   private makeTools(page: Document): HTMLElement {

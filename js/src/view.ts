@@ -27,6 +27,7 @@ import { type Bundle, type Picture, PROTOCOL, type ToView, type Verb } from "./p
 import { Stage } from "./stage";
 import { watchTheme } from "./theme";
 import chrome from "./view.css";
+import { beginning } from "./walk";
 import { sentenceParts, summary } from "./words";
 
 /** A kernel that listens answers in a few hundredths of a second; after this many milliseconds it does not listen. */
@@ -69,6 +70,8 @@ class LiveView implements View {
   private stopListening: () => void = () => undefined;
   private status: Status = "none";
   private hasSpoken = false;
+  /** The channel could not be opened in reasonable time: a kernel without subshells is busy with a cell. */
+  private isDeaf = false;
   private isSeen = true;
   private frame: number | null = null;
   private ticker: ReturnType<typeof setInterval> | null = null;
@@ -132,6 +135,7 @@ class LiveView implements View {
     this.sight.disconnect();
     this.stage.dispose();
     this.announcer.dispose();
+    this.status = "none";
     this.page.removeEventListener("visibilitychange", this.schedule);
     this.page.defaultView?.removeEventListener("keydown", this.onAnyKey, true);
     if (this.frame !== null) cancelAnimationFrame(this.frame);
@@ -154,7 +158,14 @@ class LiveView implements View {
   private turn(status: Status): void {
     this.status = status;
     this.hasSpoken = false;
+    this.isDeaf = false;
     if (status === "open") this.ask();
+    if (status === "opening") setTimeout(() => this.despair(), ANSWER_TIME);
+    this.schedule();
+  }
+
+  private despair(): void {
+    this.isDeaf = this.status === "opening";
     this.schedule();
   }
 
@@ -167,6 +178,7 @@ class LiveView implements View {
     if (run === undefined || this.channel === null) return;
     const id = crypto.randomUUID();
     this.model = pressed(this.model, id, verb);
+    if (this.isDeaf) this.model = unanswered(this.model, id);
     this.channel.send({ type: "command", run, id, verb });
     this.later(ANSWER_TIME, (model) => unanswered(model, id));
     this.schedule();
@@ -209,6 +221,7 @@ class LiveView implements View {
     this.adopt(model.picture);
     this.painter?.paint(model, now());
     this.header.paint(model, this.situation());
+    this.root.toggleAttribute("data-abandoned", this.situation().abandoned);
     this.details.paint(model, now());
     this.paintWords();
     this.keepTicking();
@@ -226,8 +239,9 @@ class LiveView implements View {
       const painter = new Painter(this.page, drawing, this.model.cards);
       this.painter = painter;
       painter.paint(this.model, now()); // before it is laid out, which is quicker than after
-      this.stage.show(painter.svg, painter.view);
-      this.navigator.enter({ ...painter.sight(), cards: this.model.cards }, picture.flow);
+      const sight = { ...painter.sight(), cards: this.model.cards };
+      this.stage.show(painter.svg, painter.view, beginning(sight));
+      this.navigator.enter(sight, picture.flow);
     } catch (error) {
       this.painter = null;
       // A saved file may hold anything; one unreadable picture must not take the page's other outputs with it.
@@ -255,6 +269,7 @@ class LiveView implements View {
     const connected = this.status === "open" && this.hasSpoken;
     return {
       connected,
+      deaf: this.isDeaf && this.channel?.interrupt !== undefined,
       abandoned: isRunning(this.model.flow) && !connected && this.status !== "opening" && this.status !== "open",
       now: now(),
       canInterrupt: this.channel?.interrupt !== undefined,

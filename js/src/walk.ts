@@ -51,6 +51,14 @@ export function runsDown(ground: Ground): boolean {
   return down > across;
 }
 
+/** Where the flow begins: its leftmost node, or in a picture that runs down its topmost. */
+export function beginning(ground: Ground): Box | undefined {
+  const isDown = runsDown(ground);
+  const rank = (box: Box): number => (isDown ? box.y : box.x);
+  const boxes = [...ground.cards.keys()].flatMap((node) => ground.boxes.get(node) ?? []);
+  return boxes.reduce<Box | undefined>((best, box) => (best === undefined || rank(box) < rank(best) ? box : best), undefined);
+}
+
 function alongEdge(ground: Ground, node: number, isForward: boolean, came: number | null, isDown: boolean): number {
   const card = ground.cards.get(node);
   const next = (isForward ? card?.downstream : card?.upstream) ?? [];

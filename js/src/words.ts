@@ -168,8 +168,8 @@ export function detailTexts(look: NodeLook, card: NodeCard, now: number): { fact
   if (look.state === "") return { facts: texts.state, message: "" };
   const kind = card.kind === "task" ? "" : card.kind;
   const facts = [look.state, kind, attemptText(look, card), texts.time].filter(Boolean).join(" · ");
-  const said = ROUTINE.includes(look.message) ? "" : look.message;
-  return { facts, message: [look.result, said].filter(Boolean).join(" · ") };
+  const said = ROUTINE.includes(look.message) ? "" : look.message.replace(UNEXPECTED, "").replace(REPR, "$1: $3");
+  return { facts, message: [look.result, said].filter(Boolean).map((text) => clean(text)).join(" · ") };
 }
 
 /** The sentence below the picture, with the task that it is about in front, if it begins with one. */

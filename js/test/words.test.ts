@@ -20,7 +20,7 @@ interface Vectors {
 const VECTORS = golden("texts") as Vectors;
 
 function modelOf(looks: readonly NodeLook[], flow = runLook("Running", { started: 0 })): Model {
-  const scene = makeScene(Math.max(looks.length, 1));
+  const scene = makeScene(looks.length);
   const pictured = fold(EMPTY, scene.picture, 0).model;
   return fold(pictured, { type: "snapshot", run: scene.picture.run, seq: 1, at: 0, flow, nodes: looks }, 0).model;
 }
