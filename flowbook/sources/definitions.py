@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _INNER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_SILENT = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop)  # most nodes; they bind nothing
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -28,6 +29,8 @@ def bound_names(body: Iterable[ast.AST]) -> tuple[set[str], set[str], bool]:
     waiting = list(body)
     while waiting:
         node = waiting.pop()
+        if isinstance(node, _SILENT):
+            continue
         match node:
             case ast.Name(ctx=ast.Store() | ast.Del()):
                 bound.add(node.id)
