@@ -1,0 +1,165 @@
+"""The command line: ``flowbook demo``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import flowbook
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from flowbook.engine.flow_run import FlowRun
+    from flowbook.flows import Flow
+    from flowbook.view.feed import Feed
+
+__all__ = ["main"]
+
+TUTORIAL = "01_first_flow.ipynb"
+
+
+@click.group()
+@click.version_option(flowbook.__version__, prog_name="flowbook")
+def main() -> None:
+    """Workflows in notebooks: build a flow, run it, watch the graph turn colour."""
+
+
+@main.command()
+@click.option("--headless", is_flag=True, help="Run the same flow in the terminal, and write its picture as HTML.")
+@click.option("--month", type=click.IntRange(1, 12), default=6, show_default=True, help="Headless: which flights.")
+@click.option("--executor", type=click.Choice(["local", "threads"]), default="threads", show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("flights.html"), show_default=True)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("flowbook-demo"), show_default=True)
+def demo(*, headless: bool, month: int, executor: str, output: Path, folder: Path) -> None:
+    """Open JupyterLab on the first tutorial, or run its flow here with --headless.
+
+    The tutorial is copied to FOLDER first, so that what you change stays yours.
+    """
+    source = tutorial()
+    if headless:
+        flow = flow_of_notebook(source)
+        state = run_in_terminal(flow, executor=executor, month=month)
+        output.write_text(flow.to_html(), "utf-8")
+        click.echo(f"\nThe picture: {output.resolve()}")
+        sys.exit(0 if state.is_successful() else 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / TUTORIAL
+    if not copy.exists():
+        shutil.copy(source, copy)
+    click.echo(f"Opening {copy} in JupyterLab. Run its cells with Shift+Enter; end with Ctrl+C here.")
+    try:
+        ended = subprocess.run([sys.executable, "-m", "jupyterlab", str(copy)], check=False)  # noqa: S603 - our own Python
+    except KeyboardInterrupt:
+        sys.exit(0)
+    if ended.returncode:
+        msg = (
+            "JupyterLab did not start. Is it installed? pip install 'jupyter-flowbook[lab,demo]'. "
+            "Without a browser: flowbook demo --headless"
+        )
+        raise click.ClickException(msg)
+
+
+def tutorial() -> Path:
+    """Return the first tutorial: beside the package in a checkout, inside it when installed."""
+    here = Path(flowbook.__file__).parent
+    for place in (here / "tutorials" / TUTORIAL, here.parent / "notebooks" / TUTORIAL):
+        if place.is_file():
+            return place
+    msg = f"the tutorial {TUTORIAL} is missing from this installation. Install the package anew."
+    raise click.ClickException(msg)
+
+
+def flow_of_notebook(path: Path) -> Flow:
+    """Build the flow of a tutorial: run its cells tagged "flow", in order, as plain Python.
+
+    Args:
+        path: of the notebook.
+
+    """
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    namespace: dict[str, Any] = {"__name__": "__tutorial__"}
+    try:
+        for cell in cells:
+            if "flow" in cell["metadata"].get("tags", ()):
+                exec("".join(cell["source"]), namespace)  # noqa: S102 - our own tutorial
+    except ModuleNotFoundError as error:
+        msg = f"the demo needs {error.name}. Install it: pip install 'jupyter-flowbook[lab,demo]'"
+        raise click.ClickException(msg) from None
+    flow: Flow = namespace["flow"]
+    return flow
+
+
+def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
+    """Run a flow with live progress in the terminal, and return its final state.
+
+    Args:
+        flow: the flow.
+        **options: as for `flowbook.Flow.run`.
+
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from flowbook.view.feed import Feed
+
+    console = Console()
+    run = flow.start(show=False, **options)
+    feed = Feed(run.runner)
+    try:
+        if console.is_terminal:
+            with Live(console=console, auto_refresh=False) as live:
+                while not run.is_over:
+                    live.update(_progress(run, feed), refresh=True)
+                    time.sleep(0.1)
+                live.update(_progress(run, feed), refresh=True)
+        else:
+            run.subscribe(lambda events: [click.echo(_line(event)) for event in events if event.kind == "state"])
+            run.wait()
+            console.print(_progress(run, feed))
+    except KeyboardInterrupt:
+        run.cancel("Interrupted from the keyboard.")
+        run.wait(5)
+        console.print(_progress(run, feed))
+    return run.state
+
+
+def _line(event: Any) -> str:
+    """Return one event as a line, for a terminal that cannot redraw."""
+    return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.state:<14} {event.task or 'flow'}"
+
+
+def _progress(run: FlowRun, feed: Feed) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    from flowbook.view.palette import family_of, glyph_of
+    from flowbook.view.picture import node_cards
+    from flowbook.view.words import counts_text, node_texts, run_texts
+
+    now = run.runner.clock.now()
+    snapshot = feed.snapshot(now)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for card, look in zip(node_cards(run.flow), snapshot.nodes, strict=True):
+        texts = node_texts(look, card, now)
+        style = _STYLES[family_of(look.state)]
+        table.add_row(
+            Text(glyph_of(look.state), style=style),
+            Text(card.name),
+            Text(texts.state, style=style),
+            Text(texts.time, style="dim"),
+        )
+    state, done, elapsed = run_texts(snapshot.flow, snapshot.nodes, now)
+    table.caption = f"{run.flow.name} · {state} · {done} · {elapsed} · {counts_text(snapshot.nodes)}"
+    table.caption_justify = "left"
+    return table
+
+
+_STYLES = {"waiting": "bright_black", "active": "blue", "good": "green", "warn": "yellow", "bad": "red"}
