@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -152,8 +153,9 @@ def stylesheet(theme: Theme | Literal["host"] = "host") -> str:
     """Return the one stylesheet of static pictures, widget, lab and page.
 
     Args:
-        theme: "light" and "dark" force one; "auto" follows the reader's system, for pictures that stand
-            alone; "host" is light and turns dark under `data-theme="dark"`.
+        theme: "light" and "dark" force one, written without CSS variables, which drawing programs don't know;
+            "auto" follows the reader's system, for pictures that stand alone; "host" is light and turns dark under
+            `data-theme="dark"`.
 
     Returns:
         CSS text. It fetches nothing and addresses only `fb-` classes; what only pages have is in "host" alone.
@@ -161,8 +163,9 @@ def stylesheet(theme: Theme | Literal["host"] = "host") -> str:
     >>> "prefers-color-scheme" in stylesheet("auto"), "prefers-color-scheme" in stylesheet("host")
     (True, False)
     """
-    first = DARK if theme == "dark" else LIGHT
-    parts = [_variables(_ROOTS, first)]
+    if theme in {"light", "dark"}:
+        return _resolved(_rules("picture.css"), DARK if theme == "dark" else LIGHT)
+    parts = [_variables(_ROOTS, LIGHT)]
     if theme == "auto":
         parts.append(f"@media (prefers-color-scheme: dark) {{\n{_variables(_ROOTS, DARK)}\n}}")
     if theme == "host":
@@ -180,11 +183,57 @@ _DARK_ROOTS = ", ".join(
 
 
 def _variables(selector: str, scheme: Scheme) -> str:
-    names = ("ground", "ink", "muted", "line", "rule", "glyph", "cycle")
-    lines = [f"--fb-{name}: {getattr(scheme, name)};" for name in names]
-    for family, tone in scheme.families.items():
-        lines.append(f"--fb-{family}: {tone.strong}; --fb-{family}-fill: {tone.fill}; --fb-{family}-text: {tone.text};")
+    lines = [f"{name}: {value};" for name, value in _values(scheme).items()]
     return selector + " {\n  " + "\n  ".join(lines) + "\n}"
+
+
+def _values(scheme: Scheme) -> dict[str, str]:
+    names = ("ground", "ink", "muted", "line", "rule", "glyph", "cycle")
+    values = {f"--fb-{name}": str(getattr(scheme, name)) for name in names}
+    for family, tone in scheme.families.items():
+        values |= _tone_values(family, tone)
+    return values
+
+
+def _tone_values(family: str, tone: Tone) -> dict[str, str]:
+    return {f"--fb-{family}": tone.strong, f"--fb-{family}-fill": tone.fill, f"--fb-{family}-text": tone.text}
+
+
+_RULE = re.compile(r"(?P<at>@\w[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})|(?P<selectors>[^{}@]+)\{(?P<body>[^{}]*)\}")
+_VARIABLE = re.compile(r"var\((--fb-[\w-]+)\)")
+
+
+def _resolved(css: str, scheme: Scheme) -> str:
+    """Put values in the place of variables; a rule that speaks of the tone becomes one for each family."""
+    bare = re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL)
+    values = _values(scheme) | dict(re.findall(r"(--fb-[\w-]+):\s*([^;]+);", bare))
+    rules = []
+    for rule in _RULE.finditer(bare):
+        if rule["at"]:  # of motion and forced colours: they speak of no colour of ours
+            rules.append(rule["at"])
+        elif "var(--fb-tone" not in rule["body"]:
+            rules.append(f"{rule['selectors'].strip()} {{{_filled(rule['body'], values)}}}")
+        else:
+            for family, tone in scheme.families.items():
+                selectors = ", ".join(_of_family(one.strip(), family) for one in rule["selectors"].split(","))
+                body = _filled(rule["body"], values | _tone_values("tone", tone))
+                rules.append(f"{selectors} {{{body}}}")
+    return "\n".join(rules) + "\n"
+
+
+def _of_family(selector: str, family: str) -> str:
+    """Let a selector hold only inside or on an element of the family."""
+    chosen = f'[data-family="{family}"]'
+    above, _, last = selector.rpartition(" ")
+    if above.rpartition(" ")[2].startswith("[data-"):  # the node itself, which has its family beside its state
+        return f"{above}{chosen} {last}"
+    return f"{above} {chosen} {last}, {selector}{chosen}".strip()
+
+
+def _filled(body: str, values: dict[str, str]) -> str:
+    """Write a rule's declarations without variables, and without those that only define them."""
+    used = [line.strip() for line in body.split(";") if line.strip() and not line.strip().startswith("--")]
+    return "; ".join(_VARIABLE.sub(lambda found: values[found[1]], line) for line in used)
 
 
 @cache

@@ -131,7 +131,8 @@ def _box(node: Node, look: NodeLook, texts: words.NodeTexts, *, whole: bool) -> 
     is_pill = node.card.kind in {"parameter", "constant"}
     radius = height / 2 if is_pill else 8 if node.shape is CARD else 6
     if whole or look.state == "Running":
-        yield _rect("fb-halo", -4, -4, width + 8, height + 8, radius + 4, ' pathLength="100"')
+        yield _rect("fb-halo", -4, -4, width + 8, height + 8, radius + 4)
+        yield _rect("fb-arc", -4, -4, width + 8, height + 8, radius + 4, ' pathLength="100"')
     yield _rect("fb-card", 0, 0, width, height, radius)
     if (whole and node.shape is CARD) or look.state == "TriggerFailed":
         yield _rect("fb-inner", 3, 3, width - 6, height - 6, max(2, radius - 3))
@@ -219,9 +220,9 @@ def _header(name: str, looks: Sequence[NodeLook], run: RunLook, now: float, widt
     state, done, elapsed = words.run_texts(run, looks, now)
     family = family_of(state) if run.state else "waiting"
     title = elide(name, width - 2 * MARGIN - text_width(f" · {state} · {done} · {elapsed}", 15), 15, "bold")
-    facts = "".join(f" · {fact}" for fact in (done, elapsed) if fact)
+    facts = "".join(f"{_DOT}{fact}" for fact in (done, elapsed) if fact)
     line = (
-        f'<tspan class="fb-flow">{_text(title)}</tspan><tspan> · </tspan>'
+        f'<tspan class="fb-flow">{_text(title)}</tspan><tspan>{_DOT}</tspan>'
         f'<tspan class="fb-run-state" data-family="{family}">{_text(state)}</tspan><tspan>{_text(facts)}</tspan>'
     )
     words_line = f'<text class="fb-title" x="{_n(MARGIN)}" y="34">{line}</text>'
@@ -232,6 +233,9 @@ def _header(name: str, looks: Sequence[NodeLook], run: RunLook, now: float, widt
         f'<g class="fb-header">{body}<rect class="fb-rule" y="{_n(rule)}" width="{_n(width)}" height="1"/></g>',
         rule + MARGIN + 4,
     )
+
+
+_DOT = "\u00a0·\u00a0"  # a common space at the edge of a tspan is lost in some programs
 
 
 def _counts(counts: Mapping[str, int], width: float) -> str:

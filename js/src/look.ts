@@ -87,11 +87,21 @@ export const STYLE: string = `.fb-root, .fb-picture {
   --fb-rule: #e4e7eb;
   --fb-glyph: #ffffff;
   --fb-cycle: #b5141c;
-  --fb-good: #17705f; --fb-good-fill: #ecf4f2; --fb-good-text: #14604f;
-  --fb-bad: #b5141c; --fb-bad-fill: #f9eced; --fb-bad-text: #a3121a;
-  --fb-active: #2a78dc; --fb-active-fill: #eef4fc; --fb-active-text: #1a5bb0;
-  --fb-warn: #b9720d; --fb-warn-fill: #f9f4ec; --fb-warn-text: #7f4d06;
-  --fb-waiting: #7f858f; --fb-waiting-fill: #f5f5f6; --fb-waiting-text: #5b626d;
+  --fb-good: #17705f;
+  --fb-good-fill: #ecf4f2;
+  --fb-good-text: #14604f;
+  --fb-bad: #b5141c;
+  --fb-bad-fill: #f9eced;
+  --fb-bad-text: #a3121a;
+  --fb-active: #2a78dc;
+  --fb-active-fill: #eef4fc;
+  --fb-active-text: #1a5bb0;
+  --fb-warn: #b9720d;
+  --fb-warn-fill: #f9f4ec;
+  --fb-warn-text: #7f4d06;
+  --fb-waiting: #7f858f;
+  --fb-waiting-fill: #f5f5f6;
+  --fb-waiting-text: #5b626d;
 }
 [data-theme="dark"] .fb-root, .fb-root[data-theme="dark"], [data-theme="dark"] .fb-picture, .fb-picture[data-theme="dark"] {
   --fb-ground: #1b1c1f;
@@ -101,11 +111,21 @@ export const STYLE: string = `.fb-root, .fb-picture {
   --fb-rule: #33363b;
   --fb-glyph: #141517;
   --fb-cycle: #ee5852;
-  --fb-good: #43c298; --fb-good-fill: #213531; --fb-good-text: #8bdcc0;
-  --fb-bad: #ee5852; --fb-bad-fill: #3b2527; --fb-bad-text: #ff9f99;
-  --fb-active: #5a98f7; --fb-active-fill: #242f3f; --fb-active-text: #9cc3ff;
-  --fb-warn: #f0ad42; --fb-warn-fill: #3b3224; --fb-warn-text: #f5c67f;
-  --fb-waiting: #9297a3; --fb-waiting-fill: #2d2e33; --fb-waiting-text: #a4aab4;
+  --fb-good: #43c298;
+  --fb-good-fill: #213531;
+  --fb-good-text: #8bdcc0;
+  --fb-bad: #ee5852;
+  --fb-bad-fill: #3b2527;
+  --fb-bad-text: #ff9f99;
+  --fb-active: #5a98f7;
+  --fb-active-fill: #242f3f;
+  --fb-active-text: #9cc3ff;
+  --fb-warn: #f0ad42;
+  --fb-warn-fill: #3b3224;
+  --fb-warn-text: #f5c67f;
+  --fb-waiting: #9297a3;
+  --fb-waiting-fill: #2d2e33;
+  --fb-waiting-text: #a4aab4;
 }
 .fb-root, .fb-picture {
   --fb-font: system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
@@ -133,7 +153,7 @@ export const STYLE: string = `.fb-root, .fb-picture {
 /* nodes: the look follows from data-state and data-family alone */
 .fb-card { fill: var(--fb-tone-fill); stroke: var(--fb-tone); stroke-width: 1.25; stroke-opacity: 0.6; }
 .fb-stripe, .fb-badge { fill: var(--fb-tone); stroke: none; }
-.fb-inner, .fb-halo, .fb-track, .fb-bar, .fb-hatch { display: none; fill: none; }
+.fb-inner, .fb-halo, .fb-arc, .fb-track, .fb-bar, .fb-hatch { display: none; fill: none; }
 .fb-picture .fb-glyph { fill: var(--fb-glyph); font: 13px var(--fb-signs); text-anchor: middle; }
 .fb-picture .fb-name { font-size: 13px; font-weight: 600; }
 .fb-picture .fb-state { fill: var(--fb-tone-text); font-size: 11px; }
@@ -148,7 +168,8 @@ export const STYLE: string = `.fb-root, .fb-picture {
 [data-state="Running"] .fb-card { stroke-width: 2; }
 [data-state="Skipped"] .fb-card, [data-state="Cancelled"] .fb-card { stroke-dasharray: 5 3; stroke-opacity: 1; }
 [data-state="TriggerFailed"] .fb-inner { display: inline; stroke: var(--fb-tone); }
-[data-state="Running"] .fb-halo { display: inline; stroke: var(--fb-tone); stroke-width: 3; stroke-opacity: 0.35; }
+[data-state="Running"] .fb-halo { display: inline; stroke: var(--fb-tone); stroke-width: 4; stroke-opacity: 0.3; }
+[data-state="Running"] .fb-arc { stroke: var(--fb-tone); stroke-dasharray: 22 78; stroke-linecap: round; stroke-width: 2.5; }
 [data-bar] .fb-track { display: inline; fill: var(--fb-tone); fill-opacity: 0.2; }
 [data-bar] .fb-bar { display: inline; fill: var(--fb-tone); }
 [data-stale] .fb-hatch { display: inline; stroke: var(--fb-tone); stroke-dasharray: 1.5 7; stroke-opacity: 0.3; }
@@ -157,10 +178,7 @@ export const STYLE: string = `.fb-root, .fb-picture {
 .fb-node:focus-visible .fb-card { stroke: var(--fb-ink); stroke-opacity: 1; stroke-width: 2.5; }
 @media (prefers-reduced-motion: no-preference) {
   .fb-card, .fb-stripe, .fb-badge { transition: fill 0.25s, stroke 0.25s; }
-  [data-state="Running"] .fb-halo {
-    animation: fb-around 2.4s linear infinite; stroke-dasharray: 26 74; stroke-linecap: round;
-    stroke-opacity: 0.9;
-  }
+  [data-state="Running"] .fb-arc { animation: fb-around 2.4s linear infinite; display: inline; }
 }
 @keyframes fb-around { to { stroke-dashoffset: -100; } }
 

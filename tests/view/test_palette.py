@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -75,6 +76,16 @@ def test_stylesheet_fetches_nothing_and_uses_only_what_it_defines(theme: str) ->
     used = set(re.findall(r"var\((--fb-[\w-]+)", css))
     assert used <= set(re.findall(r"(--fb-[\w-]+):", css))
     assert css.count("{") == css.count("}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_forced_theme_needs_no_variables(theme: Literal["light", "dark"]) -> None:
+    css = palette.stylesheet(theme)
+    assert "var(" not in css
+    assert "--fb-" not in css
+    for family in FAMILIES:
+        strong = (LIGHT if theme == "light" else DARK).families[family].strong
+        assert re.search(rf'\[data-family="{family}"\] \.fb-stripe[^{{]*\{{fill: {strong}', css)
 
 
 def test_motion_runs_only_where_it_is_welcome() -> None:

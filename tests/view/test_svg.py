@@ -224,7 +224,7 @@ def test_header_tells_state_progress_time_and_counts() -> None:
     (header,) = parsed(failed()).findall("s:g[@class='fb-header']", NS)
     title = header.find("s:text", NS)
     assert title is not None
-    assert "".join(title.itertext()) == "etl · Failed · 6 of 6 · 2.6 s"
+    assert "".join(title.itertext()).replace("\u00a0", " ") == "etl · Failed · 6 of 6 · 2.6 s"
     tallies = [tally.text for tally in header.iterfind(".//s:text[@class='fb-tally']", NS)]
     assert tallies == ["✓ 2", "✗ 4"]
 
