@@ -128,6 +128,7 @@ ROUTINE: tuple[str, ...] = (
 """Messages that say no more than their state: a card leaves them out."""
 
 FAMILY: dict[str, str] = {state: family for family, states in _STATES.items() for state in states}
+FAMILY_GLYPH: dict[str, str] = {family: next(iter(states.values())) for family, states in _STATES.items()}
 GLYPH: dict[str, str] = {state: glyph for states in _STATES.values() for state, glyph in states.items()}
 
 
@@ -261,7 +262,6 @@ def closest_families(scheme: Scheme) -> tuple[float, str, str, str]:
 
 def typescript() -> str:
     """Return the text of ``js/src/look.ts``: stylesheet, families, glyphs, widths to measure text with."""
-    first = ", ".join(f"{family}: {_json(next(iter(states.values())))}" for family, states in _STATES.items())
     constants = [
         (
             "The order in which counts by family are shown.",
@@ -276,7 +276,7 @@ def typescript() -> str:
         (
             "The sign of a family where it is counted.",
             "FAMILY_GLYPH: Readonly<Record<Family, string>>",
-            f"{{ {first} }}",
+            _json(FAMILY_GLYPH),
         ),
         (
             "Family of each state, by class name; any other state is waiting.",

@@ -95,6 +95,7 @@ class Node:
     x: float
     y: float
     width: float
+    is_mapped: bool = False
 
     @property
     def room(self) -> float:
@@ -169,8 +170,9 @@ def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
     if not is_big:
         sizes = _even(sizes, shapes, placed.ranks)
         placed, chosen = _place(sizes, bonds, labels, direction)
+    mapped = {bond.target for bond in bonds if bond.kind == "mapped"}
     nodes = tuple(
-        Node(card, _fitted(card, shape, width), shape, x, y, width)
+        Node(card, _fitted(card, shape, width), shape, x, y, width, card.node in mapped)
         for card, shape, (width, _), (x, y) in zip(cards, shapes, sizes, placed.nodes, strict=True)
     )
     links = tuple(

@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 from flowbook.view import words
 from flowbook.view.measure import clean, elide, text_width, wrap
-from flowbook.view.palette import Theme, family_of, glyph_of, stylesheet
+from flowbook.view.palette import FAMILY_GLYPH, Theme, family_of, glyph_of, stylesheet
 from flowbook.view.picture import CARD, LABEL_HEIGHT, LABEL_SIZE, STATE_SIZE, FlowPicture, Link, Node
 from flowbook.view.protocol import NodeLook, RunLook
 
@@ -126,13 +126,15 @@ def _words(name: str, x: float, y: float, words: str) -> str:
 
 
 def _box(node: Node, look: NodeLook, texts: words.NodeTexts, *, whole: bool) -> Iterable[str]:
-    """Halo, card, inner border, stripe, hatch and bar; those not needed now only where the picture will live on."""
+    """Halo, deck, card, inner border, stripe, hatch, bar; those not needed now only where a picture lives on."""
     width, height = node.width, node.shape.height
     is_pill = node.card.kind in {"parameter", "constant"}
     radius = height / 2 if is_pill else 8 if node.shape is CARD else 6
     if whole or look.state == "Running":
         yield _rect("fb-halo", -4, -4, width + 8, height + 8, radius + 4)
         yield _rect("fb-arc", -4, -4, width + 8, height + 8, radius + 4, ' pathLength="100"')
+    if node.is_mapped:
+        yield _rect("fb-deck", 4, 4, width, height, radius)
     yield _rect("fb-card", 0, 0, width, height, radius)
     if (whole and node.shape is CARD) or look.state == "TriggerFailed":
         yield _rect("fb-inner", 3, 3, width - 6, height - 6, max(2, radius - 3))
@@ -240,7 +242,7 @@ _DOT = "\u00a0·\u00a0"  # a common space at the edge of a tspan is lost in some
 
 def _counts(counts: Mapping[str, int], width: float) -> str:
     """A bar of counts by family, and the same in signs and numbers."""
-    tallies = [(family, f"{_FAMILY_GLYPH[family]} {count}") for family, count in counts.items()]
+    tallies = [(family, f"{FAMILY_GLYPH[family]} {count}") for family, count in counts.items()]
     gap, between = 3.0, 12.0
     beside = sum(text_width(tally, 11.5) + between for _, tally in tallies)
     long = min(BAR, width - 2 * MARGIN - beside)
@@ -254,9 +256,6 @@ def _counts(counts: Mapping[str, int], width: float) -> str:
         parts.append(f'<text data-family="{family}" class="fb-tally" x="{_n(x)}" y="55">{_text(tally)}</text>')
         x += text_width(tally, 11.5) + between
     return f'<g class="fb-counts">{"".join(parts)}</g>'
-
-
-_FAMILY_GLYPH = {"good": "✓", "bad": "✗", "active": "▶", "warn": "↺", "waiting": "○"}
 
 
 def _sentence(

@@ -9,7 +9,7 @@ export const FAMILIES: readonly Family[] = ["good", "bad", "active", "warn", "wa
 export const FAMILY_WORD: Readonly<Record<Family, string>> = {"good": "done", "bad": "failed", "active": "running", "warn": "held up or left out", "waiting": "waiting"};
 
 /** The sign of a family where it is counted. */
-export const FAMILY_GLYPH: Readonly<Record<Family, string>> = { waiting: "○", active: "▶", good: "✓", warn: "↺", bad: "✗" };
+export const FAMILY_GLYPH: Readonly<Record<Family, string>> = {"waiting": "○", "active": "▶", "good": "✓", "warn": "↺", "bad": "✗"};
 
 /** Family of each state, by class name; any other state is waiting. */
 export const FAMILY: Readonly<Record<string, Family>> = {
@@ -152,6 +152,7 @@ export const STYLE: string = `.fb-root, .fb-picture {
 
 /* nodes: the look follows from data-state and data-family alone */
 .fb-card { fill: var(--fb-tone-fill); stroke: var(--fb-tone); stroke-width: 1.25; stroke-opacity: 0.6; }
+.fb-deck { fill: var(--fb-ground); stroke: var(--fb-tone); stroke-opacity: 0.45; }
 .fb-stripe, .fb-badge { fill: var(--fb-tone); stroke: none; }
 .fb-inner, .fb-halo, .fb-arc, .fb-track, .fb-bar, .fb-hatch { display: none; fill: none; }
 .fb-picture .fb-glyph { fill: var(--fb-glyph); font: 13px var(--fb-signs); text-anchor: middle; }
@@ -194,7 +195,7 @@ export const STYLE: string = `.fb-root, .fb-picture {
 .fb-picture .fb-subject { fill: var(--fb-tone-text); font-weight: 650; }
 
 @media (forced-colors: active) {
-  .fb-card { fill: Canvas; stroke: CanvasText; stroke-opacity: 1; }
+  .fb-card, .fb-deck { fill: Canvas; stroke: CanvasText; stroke-opacity: 1; }
   .fb-stripe, .fb-badge, .fb-arrow, .fb-picture .fb-segment, [data-bar] .fb-bar { fill: CanvasText; }
   .fb-line, [data-state="TriggerFailed"] .fb-inner, [data-stale] .fb-hatch { stroke: CanvasText; }
   .fb-picture text, .fb-picture .fb-state, .fb-picture .fb-time, .fb-picture .fb-title tspan { fill: CanvasText; }
