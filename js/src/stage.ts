@@ -2,8 +2,10 @@
 
 import type { Box } from "./geometry";
 
-/** Below this scale the words in a node cannot be read; wide pictures scroll rather than shrink further. */
+/** At this scale the words in a node are read with ease; wide pictures are drawn so, and scroll. */
 const READABLE = 0.72;
+/** But better a little smaller and whole than cut: down to this scale a picture shrinks to fit. */
+const STILL_READABLE = 0.6;
 const LARGEST = 2.5;
 const SMALLEST = 0.04;
 /** A press that moves less than this many pixels is a click. */
@@ -130,7 +132,8 @@ export class Stage {
   }
 
   private readableScale(): number {
-    return clamp(this.scroller.clientWidth / this.natural.width, READABLE, 1);
+    const fits = Math.min(1, this.scroller.clientWidth / this.natural.width);
+    return fits < STILL_READABLE ? READABLE : fits;
   }
 
   private wholeScale(): number {

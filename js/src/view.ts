@@ -23,8 +23,9 @@ import {
 } from "./model";
 import { Announcer, claims, Navigator } from "./navigate";
 import { Painter, readDrawing } from "./paint";
-import { type Bundle, type Picture, PROTOCOL, type ToView, type Verb } from "./protocol";
+import { type Bundle, type Picture, PROTOCOL, type Snapshot, type ToView, type Verb } from "./protocol";
 import { Stage } from "./stage";
+import { stillHtml } from "./still";
 import { watchTheme } from "./theme";
 import chrome from "./view.css";
 import { beginning } from "./walk";
@@ -42,11 +43,20 @@ export interface View {
   update(bundle: Bundle): void;
   /** Listen to another channel, or to none. */
   connect(channel: Channel | null): void;
+  /** What a host should save of a run that has ended, or null while there is nothing better than its bundle. */
+  ending(): Ending | null;
   dispose(): void;
 }
 
-export function mount(host: HTMLElement, bundle: Bundle | null = null): View {
-  const view = new LiveView(host);
+export interface Ending {
+  readonly picture: Picture;
+  readonly snapshot: Snapshot;
+  readonly html: string;
+}
+
+/** `onEnd` is called when a channel tells that the run has ended. */
+export function mount(host: HTMLElement, bundle: Bundle | null = null, onEnd: () => void = () => undefined): View {
+  const view = new LiveView(host, onEnd);
   if (bundle !== null) view.update(bundle);
   return view;
 }
@@ -76,7 +86,10 @@ class LiveView implements View {
   private frame: number | null = null;
   private ticker: ReturnType<typeof setInterval> | null = null;
 
-  constructor(private readonly host: HTMLElement) {
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly onEnd: () => void,
+  ) {
     const page = host.ownerDocument;
     this.page = page;
     const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
@@ -129,6 +142,14 @@ class LiveView implements View {
     this.schedule();
   }
 
+  ending(): Ending | null {
+    const { picture, flow, seq, at, looks } = this.model;
+    if (picture === null || seq === null || this.painter === null || !isOver(flow)) return null;
+    this.paint();
+    const snapshot: Snapshot = { type: "snapshot", run: picture.run, seq, at, flow, nodes: [...looks.values()] };
+    return { picture, snapshot, html: stillHtml(this.painter.svg, summary(this.model)) };
+  }
+
   dispose(): void {
     this.stopListening();
     this.stopTheme();
@@ -144,6 +165,7 @@ class LiveView implements View {
   }
 
   private hear(message: ToView): void {
+    const wasOver = isOver(this.model.flow);
     const isFirst = !this.hasSpoken;
     this.hasSpoken = true;
     const { model, ask } = fold(this.model, message, now());
@@ -152,6 +174,7 @@ class LiveView implements View {
     if (ask) this.ask();
     if (message.type === "acknowledged" && !message.ok) this.later(READING_TIME, (m) => dismissed(m, message.id));
     if (isNews || isFirst) this.schedule();
+    if (!wasOver && isOver(model.flow)) this.onEnd();
   }
 
   /** The channel opened, closed or lost its kernel. Whoever comes back has missed something, so it asks. */

@@ -64,6 +64,7 @@ interface LuminoWidget {
 
 interface MimeModel {
   readonly data: Readonly<Record<string, unknown>>;
+  setData(change: { readonly data: Readonly<Record<string, unknown>> }): void;
 }
 
 interface RendererFactory {

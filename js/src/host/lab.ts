@@ -14,6 +14,9 @@ import { linkTo } from "./link";
 /** Before text/html, and before widgets (-10): a live widget in the same output is for hosts without this extension. */
 const RANK = -20;
 
+/** The kernel's own last update of an output comes within this many milliseconds of the run's end, if it comes. */
+const KERNEL_FIRST = 2000;
+
 interface Shared {
   readonly Widget: new () => LuminoWidget;
   readonly IRenderMimeRegistry: unknown;
@@ -100,12 +103,13 @@ function rendererClass(Widget: Shared["Widget"], desk: Desk): new () => LuminoWi
   return class RunRenderer extends Widget {
     private readonly view: View;
     private bundle: Bundle | null = null;
+    private model: MimeModel | null = null;
     private panel: Panel | null = null;
 
     constructor() {
       super();
       this.addClass("jp-RenderedFlowbook");
-      this.view = mount(this.node);
+      this.view = mount(this.node, null, () => setTimeout(() => this.keepEnding(), KERNEL_FIRST));
     }
 
     /** Called again when the output is updated in place; the view folds the new data into what it shows. */
@@ -114,6 +118,7 @@ function rendererClass(Widget: Shared["Widget"], desk: Desk): new () => LuminoWi
       if (bundle === null) throw new Error("this output holds no flow that can be read");
       const isSameRun = this.bundle?.run === bundle.run;
       this.bundle = bundle;
+      this.model = model;
       this.view.update(bundle);
       if (!isSameRun || !bundle.live) this.leave();
       this.join();
@@ -136,6 +141,18 @@ function rendererClass(Widget: Shared["Widget"], desk: Desk): new () => LuminoWi
       this.panel = desk.panelOf(this.node, this.bundle.run);
       this.panel?.sessionContext.kernelChanged.connect(this.connect);
       this.connect();
+    }
+
+    /**
+     * The kernel writes the last picture into the output, but a page that was loaded again during the run does not get
+     * it: JupyterLab has forgotten which output is meant. So that the notebook is not saved as if it still ran, we do.
+     */
+    private keepEnding(): void {
+      const ending = this.isDisposed || this.bundle?.live !== true ? null : this.view.ending();
+      if (ending === null || this.model === null || this.bundle === null) return;
+      const { html, picture, snapshot } = ending;
+      const bundle = { ...this.bundle, live: false, picture, snapshot };
+      this.model.setData({ data: { ...this.model.data, [MIME]: bundle, "text/html": html } });
     }
 
     private leave(): void {

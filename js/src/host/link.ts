@@ -49,8 +49,9 @@ export class KernelLink {
     const ears = this.ears.get(run) ?? new Set();
     this.ears.set(run, ears.add(ear));
     if (this.closing !== null) clearTimeout(this.closing);
-    if (this.status === "closed") void this.open();
-    ear.turn(this.status);
+    const before = this.status;
+    if (before === "closed") void this.open();
+    if (this.status === before) ear.turn(before); // opening has told it already
     return () => {
       ears.delete(ear);
       if (ears.size === 0 && this.ears.get(run) === ears) this.ears.delete(run);
