@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from flowbook.engine.flow_run import FlowRun
+    from flowbook.events import Event
     from flowbook.flows import Flow
     from flowbook.view.feed import Feed
 
@@ -36,8 +37,8 @@ def main() -> None:
 @click.option("--headless", is_flag=True, help="Run the same flow in the terminal, and write its picture as HTML.")
 @click.option("--month", type=click.IntRange(1, 12), default=6, show_default=True, help="Headless: which flights.")
 @click.option("--executor", type=click.Choice(["local", "threads"]), default="threads", show_default=True)
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=Path("flights.html"), show_default=True)
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("flowbook-demo"), show_default=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default="flights.html", show_default=True)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default="flowbook-demo", show_default=True)
 def demo(*, headless: bool, month: int, executor: str, output: Path, folder: Path) -> None:
     """Open JupyterLab on the first tutorial, or run its flow here with --headless.
 
@@ -121,7 +122,7 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
                     time.sleep(0.1)
                 live.update(_progress(run, feed), refresh=True)
         else:
-            run.subscribe(lambda events: [click.echo(_line(event)) for event in events if event.kind == "state"])
+            run.subscribe(_print_lines)
             run.wait()
             console.print(_progress(run, feed))
     except KeyboardInterrupt:
@@ -131,9 +132,12 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     return run.state
 
 
-def _line(event: Any) -> str:
-    """Return one event as a line, for a terminal that cannot redraw."""
-    return f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.state:<14} {event.task or 'flow'}"
+def _print_lines(events: list[Event]) -> None:
+    """Print each change of state as a line, for a terminal that cannot redraw."""
+    for event in events:
+        if event.kind == "state":
+            when = time.strftime("%H:%M:%S", time.localtime(event.at))
+            click.echo(f"{when}  {event.state:<14} {event.task or 'flow'}")
 
 
 def _progress(run: FlowRun, feed: Feed) -> RenderableType:
