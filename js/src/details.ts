@@ -1,8 +1,8 @@
 /** One line about the chosen node: name, state, attempt, times, and what it had to say. */
 
-import { setAttribute, setText } from "./header";
 import { clean } from "./measure";
 import { familyOf, glyphOf, kernelTime, type Model } from "./model";
+import { setAttribute, setText } from "./touch";
 import { detailTexts } from "./words";
 
 export class Details {

@@ -4,6 +4,7 @@ import { clean } from "./measure";
 import { familyCounts, familyOf, glyphOf, isOver, isRunning, kernelTime, type Model } from "./model";
 import { FAMILIES, type Family, FAMILY_GLYPH } from "./look";
 import type { Verb } from "./protocol";
+import { setAttribute, setText } from "./touch";
 import { countsText, requestText, runTexts } from "./words";
 
 /** What the header must know beside the model. */
@@ -85,6 +86,7 @@ export class Header {
 
   paint(model: Model, situation: Situation): void {
     setText(this.name, clean(model.picture?.flow ?? ""));
+    setAttribute(this.name, "title", this.name.textContent ?? "");
     this.tick(model, situation);
     this.paintState(model, situation);
     this.paintCounts(model);
@@ -159,13 +161,4 @@ function perFamily(make: (family: Family) => HTMLElement): Record<Family, HTMLEl
 function withFamily(element: HTMLElement, family: Family): HTMLElement {
   element.setAttribute("data-family", family);
   return element;
-}
-
-/** Touch the DOM only where something changed: an equal text set again still costs a repaint. */
-export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-export function setAttribute(element: Element, name: string, value: string): void {
-  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }

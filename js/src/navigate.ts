@@ -4,8 +4,8 @@
  */
 
 import type { Box } from "./geometry";
-import { setText } from "./header";
 import type { NodeCard } from "./protocol";
+import { setText } from "./touch";
 import { search, type Step, walk } from "./walk";
 
 /** What the navigator moves about in. */

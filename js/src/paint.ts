@@ -5,11 +5,11 @@
 
 import { build, readPicture } from "./adopt";
 import { type Box, crop, type Drawing, overlaps } from "./geometry";
-import { setAttribute, setText } from "./header";
 import { CARD } from "./look";
 import { elide } from "./measure";
 import { familyOf, glyphOf, kernelTime, type Model } from "./model";
 import type { NodeCard, NodeLook, Picture } from "./protocol";
+import { setAttribute, setText } from "./touch";
 import { isMoving, nodeName, type NodeTexts, nodeTexts, nodeTitle } from "./words";
 
 /**

@@ -1,6 +1,7 @@
 /** The window onto the picture: how large it is drawn, which part of it is seen, moving about with mouse and wheel. */
 
 import type { Box } from "./geometry";
+import { setAttribute } from "./touch";
 
 /** At this scale the words in a node are read with ease; wide pictures are drawn so, and scroll. */
 const READABLE = 0.72;
@@ -49,9 +50,11 @@ export class Stage {
     this.picture = picture;
     this.natural = natural;
     this.start = start ?? null;
-    // Told before it stands in the page: a large picture is never laid out as a whole.
+    // Sized and told before it stands in the page: a large picture is laid out once, and never as a whole.
+    this.scroller.replaceChildren();
+    this.size(this.fit === "read" ? this.readableScale() : this.scale);
     this.tellSight();
-    this.scroller.replaceChildren(picture);
+    this.scroller.append(picture);
     this.refit();
   }
 
@@ -132,7 +135,7 @@ export class Stage {
   }
 
   private readableScale(): number {
-    const fits = Math.min(1, this.scroller.clientWidth / this.natural.width);
+    const fits = Math.min(1, (this.scroller.clientWidth || this.natural.width) / this.natural.width);
     return fits < STILL_READABLE ? READABLE : fits;
   }
 
@@ -142,12 +145,19 @@ export class Stage {
     return clamp(fits, SMALLEST, 1);
   }
 
-  private draw(scale: number): void {
+  private size(scale: number): { readonly width: number; readonly height: number } {
     this.scale = clamp(scale, SMALLEST, LARGEST);
     const width = Math.round(this.natural.width * this.scale);
     const height = Math.round(this.natural.height * this.scale);
-    this.picture?.setAttribute("width", String(width));
-    this.picture?.setAttribute("height", String(height));
+    if (this.picture !== null) {
+      setAttribute(this.picture, "width", String(width));
+      setAttribute(this.picture, "height", String(height));
+    }
+    return { width, height };
+  }
+
+  private draw(scale: number): void {
+    const { width, height } = this.size(scale);
     const isCut = width > this.scroller.clientWidth + 1 || height > this.scroller.clientHeight + 1;
     this.element.toggleAttribute("data-cut", isCut);
     this.element.toggleAttribute("data-scaled", isCut || this.fit !== "read");

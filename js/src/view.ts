@@ -7,7 +7,7 @@
 
 import type { Channel, Status } from "./channel";
 import { Details } from "./details";
-import { Header, type Situation, setText } from "./header";
+import { Header, type Situation } from "./header";
 import { STYLE } from "./look";
 import {
   dismissed,
@@ -27,6 +27,7 @@ import { type Bundle, type Picture, PROTOCOL, type Snapshot, type ToView, type V
 import { Stage } from "./stage";
 import { stillHtml } from "./still";
 import { watchTheme } from "./theme";
+import { setText } from "./touch";
 import chrome from "./view.css";
 import { beginning } from "./walk";
 import { sentenceParts, summary } from "./words";
