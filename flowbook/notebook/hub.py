@@ -189,24 +189,29 @@ class Hub:
                 self._thread.start()
 
     def _watch(self) -> None:
-        """Tell what is new, as often as configured while something lives, and sleep otherwise."""
+        """Tell what is new, as often as configured while something lives, and sleep otherwise.
+
+        News waits for a tick, so that a run of a few milliseconds is not disturbed at all; questions and commands
+        are answered at once.
+        """
+        spent = 0.0
         while True:
-            began = time.monotonic()
+            if not (self._later or any(viewing.is_live for viewing in list(self.viewings.values()))):
+                self._rung.wait()
+            # never more than a fifth of the time for telling: the run has the rest
+            pause = max(1.0 / max(1, config.notebook.messages_per_second), 4 * spent)
+            end = time.monotonic() + pause - spent
+            while not (self._answers or self._asked) and (left := end - time.monotonic()) > 0:
+                self._rung.clear()
+                if not (self._answers or self._asked):
+                    self._rung.wait(left)
             self._rung.clear()
+            began = time.monotonic()
             try:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - a broken view must not end the telling for all others
                 self._say_trouble(f"{type(error).__name__}: {error}")
             spent = time.monotonic() - began
-            if self._answers or self._asked:
-                continue
-            lively = self._later or any(viewing.is_live for viewing in list(self.viewings.values()))
-            if not lively:
-                self._rung.wait()
-                continue
-            # never more than a fifth of the time for telling: the run has the rest
-            pause = max(1.0 / max(1, config.notebook.messages_per_second), 4 * spent) - spent
-            time.sleep(max(0.0, pause))
 
     def _turn(self) -> None:
         while self._answers:

@@ -2,7 +2,8 @@
 
 The output is one MIME bundle under one display id. Our labextension draws our own MIME type and links itself to the
 kernel; other hosts show the HTML. Where no labextension answers, the bundle gets a widget for as long as the run goes
-on; at the end it is taken out again, so that a saved notebook never says "model not found".
+on; at the end it is taken out again, so that a saved notebook never says "model not found". A kernel that hears nothing
+while a cell runs (ipykernel 6) writes the whole output anew a few times a second instead.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextvars
 import os
 import sys
+import time
 import uuid
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -31,6 +33,10 @@ __all__ = ["show_run"]
 _PATIENCE = 1.0
 _SUBSHELLS = 7  # the first ipykernel that hears comms while a cell runs
 
+# Between two writings of an output that nothing can feed.
+_REFRESH = 0.4
+
+NO_SUBSHELL_NOTICE = "This kernel hears buttons only after the cell; its own stop button acts at once."
 WIDGET_NOTICE = "Buttons of this picture may only act after the cell; the notebook's own stop button acts at once."
 
 
@@ -63,7 +69,7 @@ class _Output:
         """Bring the output up to date: the run has ended, waits, or needs a widget."""
         bundle = self.bundle()
         if self.widget is not None and viewing.is_live:
-            bundle = self._with_widget(bundle)
+            bundle = {**bundle, **_widget_view(self.widget)}
         self.cell.copy().run(self._publish, bundle, update=True)
         if self.widget is not None and not viewing.is_live:
             self.widget.close()
@@ -80,11 +86,14 @@ class _Output:
         self.widget = RunWidget(viewing, self.bundle()[MIME])
         self.refresh(viewing)
 
-    def _with_widget(self, bundle: dict[str, Any]) -> dict[str, Any]:
-        if not _has_subshells():
-            # this kernel hears our comms only after the cell, but a widget is fed by the kernel itself
-            bundle = {key: value for key, value in bundle.items() if key != MIME}
-        return {**bundle, **_widget_view(self.widget)}
+    def refresh_often(self) -> None:
+        """Bring the output up to date a few times a second, where no view can be fed: it needs no comm at all."""
+        if not self.viewing.is_live:
+            return
+        began = time.monotonic()
+        self.refresh(self.viewing)
+        # a large picture takes a while to write: never more than a tenth of the time
+        hub.later(max(_REFRESH, 10 * (time.monotonic() - began)), self.refresh_often)
 
     def _publish(self, bundle: dict[str, Any], *, update: bool) -> None:
         publish_display_data(bundle, transient={"display_id": self.display_id}, update=update)
@@ -130,7 +139,10 @@ def show_run(run: FlowRun, *, asked: bool = False) -> None:
         hub.settle(viewing, ended=run.state.is_finished())
 
     run.on_change(changed)
-    if _needs_widget_at_once() or not _has_subshells():
+    if _needs_widget_at_once():
         output.offer_widget()
+    elif not _has_subshells():
+        viewing.notice = NO_SUBSHELL_NOTICE
+        hub.later(_REFRESH, output.refresh_often)
     elif not hub.has_linked:
         hub.later(_PATIENCE, output.offer_widget)
