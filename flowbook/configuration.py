@@ -58,8 +58,7 @@ class Config:
         if name.startswith("__"):
             raise AttributeError(name)
         known = sorted(self.__dict__)
-        msg = f"no setting {name!r} here.{nearest(name, known)} Known: {', '.join(known)}."
-        raise AttributeError(msg)
+        raise AttributeError(f"no setting {name!r} here.{nearest(name, known)} Known: {', '.join(known)}.")
 
     def __getitem__(self, name: str) -> Any:
         return self.__dict__[name]
@@ -69,8 +68,9 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__:
-            msg = f"unknown setting {name!r}.{nearest(name, self.__dict__)} Known: {', '.join(sorted(self.__dict__))}."
-            raise UnknownArgument(msg)
+            raise UnknownArgument(
+                f"unknown setting {name!r}.{nearest(name, self.__dict__)} Known: {', '.join(sorted(self.__dict__))}."
+            )
         self.__dict__[name] = value
 
     def __iter__(self) -> Iterator[str]:

@@ -17,12 +17,22 @@ from flowbook.configuration import config
 from flowbook.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from flowbook.flows import Flow
 
-__all__ = ["Context", "Frame", "context", "current_flow", "current_frame", "install_frame"]
+__all__ = [
+    "Context",
+    "Frame",
+    "context",
+    "current_flow",
+    "current_frame",
+    "current_tags",
+    "given_values",
+    "install_frame",
+    "restore_frame",
+]
 
 _given: ContextVar[Mapping[str, Any]] = ContextVar("flowbook_given", default=MappingProxyType({}))
 
@@ -55,10 +65,26 @@ def restore_frame(token: Any) -> None:
     _frame.reset(token)
 
 
+def given_values() -> Mapping[str, Any]:
+    """Return what people set on this thread; one look serves several questions while a flow is being built."""
+    return _given.get()
+
+
 def current_flow() -> Flow | None:
     """Return the flow of the innermost open ``with Flow(...)`` block of this thread."""
     flow: Flow | None = _given.get().get("flow")
     return flow
+
+
+def current_tags() -> Iterable[str]:
+    """Return the tags of the task run on this thread, for the states it makes."""
+    tags = _given.get().get("task_tags")
+    if tags is None and (frame := _frame.get()) is not None:
+        try:
+            tags = frame.lookup("task_tags")
+        except KeyError:
+            tags = None
+    return tags or ()
 
 
 class Context:
@@ -76,19 +102,21 @@ class Context:
             return self[key]
         except KeyError:
             known = list(self)
-            msg = f"nothing named {key!r} in the context.{nearest(key, known)} Present now: {', '.join(known) or 'nothing'}."
-            raise AttributeError(msg) from None
+            present = ", ".join(known) or "nothing"
+            raise AttributeError(
+                f"nothing named {key!r} in the context.{nearest(key, known)} Present now: {present}."
+            ) from None
 
     def __getitem__(self, key: str) -> Any:
-        given = _given.get()
-        if key in given:
-            return given[key]
-        frame = _frame.get()
-        if frame is not None:
+        given, frame = _given.get(), _frame.get()
+        # inside a run its parameters come first: what was given around it was merged into them when it began
+        if frame is not None and (key not in given or key == "parameters"):
             try:
                 return frame.lookup(key)
             except KeyError:
                 pass
+        if key in given:
+            return given[key]
         if key == "config":
             return config
         raise KeyError(key)
@@ -105,7 +133,8 @@ class Context:
 
     def __iter__(self) -> Iterator[str]:
         frame = _frame.get()
-        return iter(dict.fromkeys([*_given.get(), *(frame.keys() if frame else ())]))
+        every = dict.fromkeys([*_given.get(), *(frame.keys() if frame is not None else ())])
+        return (key for key in every if not key.startswith("_"))
 
     def keys(self) -> list[str]:
         """Return the names of all values, given and computed."""
@@ -140,8 +169,9 @@ class Context:
         return _Block(dict(*args, **values))
 
     def __reduce__(self) -> str:
-        msg = "the context belongs to one run on one thread and cannot be pickled. Pickle context.to_dict() instead."
-        raise TypeError(msg)
+        raise TypeError(
+            "the context belongs to one run on one thread and cannot be pickled. Pickle context.to_dict() instead."
+        )
 
     def __repr__(self) -> str:
         return f"<Context: {', '.join(self) or 'empty'}>"

@@ -6,19 +6,28 @@ import keyword
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
+from flowbook.tasks.base import Task, constructors
 
 if TYPE_CHECKING:
-    from flowbook.tasks.base import Task
+    from flowbook.flows import Flow
 
 __all__ = ["Edge", "checked_key"]
+
+# Keys that were found good once: the same few argument names come again and again while a flow is built.
+_good_keys: set[str] = set()
+_GOOD_KEYS_KEPT = 10_000
 
 
 def checked_key(key: object) -> str:
     """Return the key of a data edge, or raise FlowError when it cannot name an argument."""
     if isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key):
+        if len(_good_keys) < _GOOD_KEYS_KEPT:
+            _good_keys.add(key)
         return key
-    msg = f"{shown(key)} cannot be the key of an edge: it must be a Python identifier and not a keyword."
-    raise FlowError(msg)
+    raise FlowError(
+        f"{shown(key)} cannot be the key of an edge: it must be a Python identifier and not a keyword. "
+        "Use the name of an argument of the downstream task."
+    )
 
 
 class Edge:
@@ -30,9 +39,14 @@ class Edge:
         key: the argument of the downstream task that gets the result; None for a state dependency.
         mapped: run the downstream task once per element of the result.
         flattened: take one level of nesting out of the result before mapping.
+        flow: where values that are not tasks become some; the active flow when not given.
 
     Raises:
         FlowError: the two tasks are the same, or the key cannot name an argument.
+
+    >>> from flowbook import Task
+    >>> Edge(Task("extract"), Task("load"), key="rows")
+    <Edge: extract to load as rows>
 
     """
 
@@ -40,19 +54,22 @@ class Edge:
 
     def __init__(
         self,
-        upstream_task: Task,
-        downstream_task: Task,
+        upstream_task: Any,
+        downstream_task: Any,
         key: str | None = None,
-        mapped: bool | None = None,  # noqa: FBT001 - the reference API takes them by position
-        flattened: bool | None = None,  # noqa: FBT001
-        flow: Any = None,  # noqa: ARG002 - accepted as in the reference; an edge itself needs no flow
+        mapped: bool | None = None,
+        flattened: bool | None = None,
+        flow: Flow | None = None,
     ) -> None:
+        if not isinstance(upstream_task, Task):
+            upstream_task = constructors["as_task"](upstream_task, flow=flow)
+        if not isinstance(downstream_task, Task):
+            downstream_task = constructors["as_task"](downstream_task, flow=flow)
         if upstream_task is downstream_task:
-            msg = f"task {shown(upstream_task.name)} cannot depend on itself. Copy it first: task.copy()."
-            raise FlowError(msg)
-        self.upstream_task = upstream_task
-        self.downstream_task = downstream_task
-        self.key = None if key is None else checked_key(key)
+            raise FlowError(f"task {shown(upstream_task.name)} cannot depend on itself. Copy it first: task.copy().")
+        self.upstream_task: Task = upstream_task
+        self.downstream_task: Task = downstream_task
+        self.key = key if key is None or (type(key) is str and key in _good_keys) else checked_key(key)
         self.mapped = bool(mapped)
         self.flattened = bool(flattened)
 
@@ -62,7 +79,7 @@ class Edge:
         return {self.upstream_task, self.downstream_task}
 
     def _identity(self) -> tuple[Any, ...]:
-        return (id(self.upstream_task), id(self.downstream_task), self.key, self.mapped, self.flattened)
+        return (self.upstream_task, self.downstream_task, self.key, self.mapped, self.flattened)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Edge) and self._identity() == other._identity()
@@ -73,4 +90,5 @@ class Edge:
     def __repr__(self) -> str:
         key = f" as {self.key}" if self.key else ""
         flags = "".join(f", {flag}" for flag in ("mapped", "flattened") if getattr(self, flag))
-        return f"<Edge: {shown(self.upstream_task.name, 40)} to {shown(self.downstream_task.name, 40)}{key}{flags}>"
+        ends = (shown(task.name, 40)[1:-1] for task in (self.upstream_task, self.downstream_task))
+        return f"<Edge: {' to '.join(ends)}{key}{flags}>"

@@ -83,5 +83,5 @@ class CycleError(FlowError):
         )
 
 
-class InvalidTransition(FlowbookError, RuntimeError):  # noqa: N818 - the field's word for a refused move
+class InvalidTransition(FlowbookError, RuntimeError):
     """Say which move of a task run was refused, with the story of the task run so far."""

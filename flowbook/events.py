@@ -1,8 +1,9 @@
 """Events: the ordered list of everything that happened in a run; its truth.
 
 The machine keeps them as the columns of a `Log`, because three numbers in three lists cost a tenth of an object and
-give the garbage collector nothing to look through; an `Event` is made when somebody looks. Everything else (the handle, the picture, the story, a replay) is a fold
-of this list. Values never travel in events: only the names of states, times and words.
+give the garbage collector nothing to look through; an `Event` is made when somebody looks. Everything else (the handle,
+the picture, the story, a replay) is a fold of this list. Values never travel in events: only the names of states, times
+and words.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Log:
 
         """
         end = len(self)
-        return list(zip(self.at[start:end], self.task[start:end], self.what[start:end]))
+        return list(zip(self.at[start:end], self.task[start:end], self.what[start:end], strict=True))
 
 
 @dataclass(frozen=True)

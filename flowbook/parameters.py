@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any
 
 from flowbook import signals
@@ -13,6 +14,10 @@ from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from typing_extensions import Self
+
+    from flowbook.flows import Flow
 
 __all__ = ["DateTimeParameter", "Parameter", "no_default"]
 
@@ -51,43 +56,54 @@ class Parameter(Task):
         self,
         name: str,
         default: Any = no_default,
-        required: bool | None = None,  # noqa: FBT001 - positional in the reference API
+        required: bool | None = None,
         tags: Iterable[str] | None = None,
     ) -> None:
-        self.required = default is no_default if required is None else required
+        if not name or not isinstance(name, str):
+            raise TypeError(f"a parameter needs a name, not {shown(name)}: Parameter('country').")
+        self.required = default is no_default if required is None else bool(required)
         self.default = None if default is no_default else default
         super().__init__(name=name, slug=name, tags=tags, checkpoint=False)
 
     def __repr__(self) -> str:
         return f"<Parameter: {shown(self.name, 60)[1:-1]}>"
 
-    def __call__(self, *args: Any, flow: Any = None, **kwargs: Any) -> Any:
-        """Add this parameter to the flow and return it; it takes no arguments."""
-        if args or set(kwargs) - {"mapped", "task_args", "upstream_tasks"} or kwargs.get("upstream_tasks"):
-            msg = f"parameter {shown(self.name)} takes no arguments and waits for nothing. Give its value to flow.run({self.name}=...)."
-            raise FlowError(msg)
-        return self.bind(flow=flow)
-
-    def copy(self, name: str | None = None, **task_args: Any) -> Parameter:  # type: ignore[override]  # a parameter's copy needs a new name
-        """Return a copy under a new name.
+    def __call__(self, *args: Any, flow: Flow | None = None, **kwargs: Any) -> Self:
+        """Add this very parameter to the flow and return it; it takes no arguments.
 
         Raises:
-            FlowError: no new name was given.
+            FlowError: it was given an argument or something to wait for, or there is no flow.
 
         """
-        if not isinstance(name, str):
-            msg = f"a copy of parameter {shown(self.name)} needs a name of its own: copy('other')."
-            raise FlowError(msg)
-        made = super().copy(**task_args)
-        made.name = made.slug = name
-        return made
+        if args or any(value is not None and value is not False for value in kwargs.values()):
+            raise FlowError(
+                f"parameter {shown(self.name)} takes no arguments and waits for nothing. "
+                f"Give its value to flow.run({self.name}=...)."
+            )
+        return self.bind(flow=flow)
+
+    def copy(self, name: str | None = None, **task_args: Any) -> Self:
+        """Return a copy under a new name.
+
+        Args:
+            name: of the copy; a flow cannot have two parameters of one name.
+            **task_args: attributes to set on the copy.
+
+        Raises:
+            TypeError: no new name was given.
+
+        """
+        if not name or not isinstance(name, str):
+            raise TypeError(f"a copy of parameter {shown(self.name)} needs a name of its own: copy('other').")
+        return super().copy(**{"name": name, "slug": name, **task_args})
 
     def run(self) -> Any:
         """Return the value the run was given, else the default; fail when it is required and missing."""
         given = context.get("parameters") or {}
         if self.required and self.name not in given:
-            msg = f"Parameter {self.name!r} is required and was not given."
-            raise signals.FAIL(msg)
+            raise signals.FAIL(
+                f"Parameter {shown(self.name)} is required and was not given. Give it: flow.run({self.name}=...)."
+            )
         return given.get(self.name, self.default)
 
 
@@ -100,13 +116,19 @@ class DateTimeParameter(Parameter):
         required: a missing value fails the run; when False it stays None.
         tags: likewise.
 
+    >>> from flowbook import Flow
+    >>> with Flow("daily") as flow:
+    ...     day = DateTimeParameter("day")()
+    >>> flow.run(day="2026-11-22T10:00:00+01:00", show=False).result[day].result.isoformat()
+    '2026-11-22T10:00:00+01:00'
+
     """
 
     def __init__(
         self,
         name: str,
         default: Any = no_default,
-        required: bool = True,  # noqa: FBT001, FBT002 - positional in the reference API
+        required: bool = True,
         tags: Iterable[str] | None = None,
     ) -> None:
         super().__init__(name, default, required and default is no_default, tags)
@@ -116,9 +138,42 @@ class DateTimeParameter(Parameter):
         value = super().run()
         if value is None or isinstance(value, dt.datetime):
             return aware(value)
-        text = str(value)
-        try:
-            return aware(dt.datetime.fromisoformat(text.removesuffix("Z") + "+00:00" if text.endswith("Z") else text))
-        except ValueError:
-            msg = f"Parameter {self.name!r} got {shown(value)}, which is not an ISO date such as 2026-11-22T10:00:00+01:00."
-            raise signals.FAIL(msg) from None
+        moment = moment_of(str(value))
+        if moment is None:
+            raise signals.FAIL(
+                f"Parameter {shown(self.name)} got {shown(value)}, which is not an ISO date. "
+                "Write it like 2026-11-22 or 2026-11-22T10:00:00+01:00."
+            )
+        return moment
+
+
+_ISO = re.compile(
+    r"(?P<date>\d{4}-?\d\d-?\d\d)"
+    r"(?:[T ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?)?"
+    r"\s?(?P<zone>[Zz]|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
+)
+
+
+def moment_of(text: str) -> dt.datetime | None:
+    """Read an ISO date and time alike in every Python; without a zone it is UTC, and anything else is None.
+
+    >>> moment_of("2026-11-22T10:00:00Z").isoformat()
+    '2026-11-22T10:00:00+00:00'
+
+    """
+    found = _ISO.fullmatch(text.strip())
+    if found is None:
+        return None
+    date = found["date"].replace("-", "")
+    hour, minute, second = (int(found[name] or 0) for name in ("hour", "minute", "second"))
+    microsecond = int((found["part"] or "")[:6].ljust(6, "0"))
+    zone = (found["zone"] or "Z").upper().replace(":", "")
+    try:
+        offset = dt.timedelta()
+        if zone != "Z":
+            offset = dt.timedelta(hours=int(zone[1:3]), minutes=int(zone[3:] or 0)) * (-1 if zone[0] == "-" else 1)
+        year, month, day = int(date[:4]), int(date[4:6]), int(date[6:])
+        return dt.datetime(year, month, day, hour, minute, second, microsecond, dt.timezone(offset))
+    except ValueError:  # a thirteenth month, a twenty-fifth hour
+        return None

@@ -59,12 +59,28 @@ class FlowbookSignal(BaseException):
             self.state_class(message, *args, **kwargs) if not args else self._positional(message, args, kwargs)
         )
 
+    def __reduce__(self) -> Any:
+        # A signal is the result of its own state: pickle would go round in circles, so the state travels without it.
+        is_own = self.state.result is self
+        state = self.state.without_result() if is_own else self.state
+        return _revived, (type(self), self.args, {**vars(self), "state": state}, int(is_own))
+
     def _default_result(self) -> Any:
         return self
 
     def _positional(self, message: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> State:
         kwargs.pop("result")
         return self.state_class(message, *args, **kwargs)
+
+
+def _revived(kind: type[FlowbookSignal], args: tuple[Any, ...], values: dict[str, Any], own: int) -> FlowbookSignal:
+    """Make a signal again; its own result when that was what its state held."""
+    made = kind.__new__(kind, *args)
+    made.args = args
+    made.__dict__.update(values)
+    if own:
+        made.state.result = made
+    return made
 
 
 # The name under which the reference API offers the same class.
@@ -153,8 +169,7 @@ def signal_from_state(state: State) -> FlowbookSignal:
     kind = _BY_STATE.get(type(state))
     if kind is None:
         names = ", ".join(sorted(known.__name__ for known in _BY_STATE))
-        msg = f"no signal leads to {shown(state)}; there is one for each of: {names}."
-        raise ValueError(msg)
+        raise ValueError(f"no signal leads to {shown(state)}; there is one for each of: {names}.")
     made = kind(state.message)
     made.state = state
     return made

@@ -19,7 +19,7 @@ import pickle
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowbook.contexts import context as run_context
-from flowbook.contexts import current_frame
+from flowbook.contexts import current_tags
 from flowbook.errors import shown
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class State:
     ) -> None:
         self.message = message
         self.result = result
-        tags = run_context.get("task_tags") if current_frame() is not None else None
+        tags = current_tags()
         if tags:
             context = {"tags": sorted(tags), **(context or {})}
         self._extra = {"context": context, "cached_inputs": cached_inputs} if context or cached_inputs else None
@@ -109,10 +109,10 @@ class State:
         return f'<{name}: "{self.message}">' if self.message else f"<{name}>"
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, State) or type(self) is not type(other):
             return False
         mine = [self.result, *(getattr(self, name) for name in self._compared)]
-        theirs = [other.result, *(getattr(other, name) for name in self._compared)]  # type: ignore[attr-defined]  # same type as self
+        theirs = [other.result, *(getattr(other, name) for name in self._compared)]
         return bool(mine == theirs)
 
     # Two equal states are still two moments: triggers count states, so they must not collapse in a set.
@@ -124,29 +124,52 @@ class State:
             slots["result"] = shown(self.result, 1000)
         return None, slots
 
+    def without_result(self) -> State:
+        """Return the same state with no result."""
+        made = object.__new__(type(self))
+        for name in self._slots():
+            setattr(made, name, getattr(self, name))
+        made.result = None
+        return made
+
     @classmethod
     def _slots(cls) -> list[str]:
         return [name for kind in cls.__mro__ for name in getattr(kind, "__slots__", ())]
 
     @classmethod
-    def children(cls, *, include_self: bool = False, names_only: bool = False) -> list[Any]:
-        """Return all classes below this one, sorted by name."""
-        found = {cls} if include_self else set()
+    def children(cls, include_self: bool = False, names_only: bool = False) -> list[Any]:
+        """Return all public classes below this one, sorted by name.
+
+        Args:
+            include_self: count this class too.
+            names_only: return names instead of classes.
+
+        >>> Failed.children(names_only=True)
+        ['TimedOut', 'TriggerFailed', 'ValidationFailed']
+
+        """
+        found = {cls}
         stack = [cls]
         while stack:
-            for child in stack.pop().__subclasses__():
-                stack.append(child)
-                if not child.__name__.startswith("_"):
-                    found.add(child)
-        ordered = sorted(found, key=lambda kind: kind.__name__)
-        return [kind.__name__ for kind in ordered] if names_only else ordered
+            children = stack.pop().__subclasses__()
+            found.update(children)
+            stack.extend(children)
+        return _listed(found if include_self else found - {cls}, names_only=names_only)
 
     @classmethod
-    def parents(cls, *, include_self: bool = False, names_only: bool = False) -> list[Any]:
-        """Return all state classes above this one, sorted by name."""
-        found = [kind for kind in cls.__mro__ if issubclass(kind, State) and (include_self or kind is not cls)]
-        ordered = sorted(found, key=lambda kind: kind.__name__)
-        return [kind.__name__ for kind in ordered] if names_only else ordered
+    def parents(cls, include_self: bool = False, names_only: bool = False) -> list[Any]:
+        """Return all public state classes above this one, sorted by name.
+
+        Args:
+            include_self: count this class too.
+            names_only: return names instead of classes.
+
+        >>> Cached.parents(names_only=True)
+        ['Finished', 'State', 'Success']
+
+        """
+        found = {kind for kind in cls.__mro__ if issubclass(kind, State)}
+        return _listed(found if include_self else found - {cls}, names_only=names_only)
 
     def is_pending(self) -> bool:
         """Tell whether the run has not started (a retry that waits is pending too)."""
@@ -205,6 +228,11 @@ class State:
         return isinstance(self, (Submitted, Queued, ClientFailed))
 
 
+def _listed(kinds: set[type[State]], *, names_only: bool) -> list[Any]:
+    ordered = sorted((kind for kind in kinds if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__)
+    return [kind.__name__ for kind in ordered] if names_only else ordered
+
+
 def _survives_pickle(error: BaseException) -> bool:
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes, a moment old
@@ -230,7 +258,7 @@ class Scheduled(Pending):
 
     __slots__ = ("start_time",)
     color = "#ffab00"
-    _compared = ("start_time",)
+    _compared: ClassVar[tuple[str, ...]] = ("start_time",)
 
     def __init__(
         self,

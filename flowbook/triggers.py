@@ -199,7 +199,10 @@ def _some(
                 reason=f'Trigger "{name}" passed with {count} of {len(distinct)}.',
                 decided_by=_edges(states, wanted),
             )
-        reason = f'Trigger was "{name}" but thresholds were not met: {count} of {len(distinct)}, at least {at_least}, at most {at_most}.'
+        reason = (
+            f'Trigger was "{name}" but thresholds were not met: '
+            f"{count} of {len(distinct)}, at least {at_least}, at most {at_most}."
+        )
         return Verdict(passed=False, reason=reason, state=_refused(reason), decided_by=tuple(states))
 
     return rule

@@ -1,5 +1,7 @@
 """Tasks, flows, edges and parameters, under the names of the reference API."""
 
+from __future__ import annotations
+
 from flowbook.edges import Edge
 from flowbook.flows import Flow
 from flowbook.parameters import Parameter

@@ -4,6 +4,8 @@
 `flowbook.tasks.core`, as in the reference API.
 """
 
+from __future__ import annotations
+
 from flowbook.tasks.base import Task
 from flowbook.tasks.core import collections as collections
 from flowbook.tasks.core import operators as operators

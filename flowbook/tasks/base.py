@@ -6,30 +6,26 @@ a *copy*, adds it to the flow and binds its arguments; the copy that is returned
 
 from __future__ import annotations
 
-import datetime as dt
-import inspect
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from flowbook.configuration import config
-from flowbook.contexts import context, current_flow
-from flowbook.errors import FlowError, shown
+from flowbook.contexts import context, current_flow, given_values
+from flowbook.errors import FlowError, nearest, shown
+from flowbook.tasks import options
 from flowbook.tasks.signature import RunSignature
-from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
+    import datetime as dt
+    import inspect
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from flowbook.edges import Edge
+    from typing_extensions import Self
+
     from flowbook.flows import Flow
     from flowbook.states import State
+    from flowbook.tasks.options import StateHandler, Trigger
 
-    Trigger = Callable[[dict[Edge, State]], Any]
-    StateHandler = Callable[[Any, State, State], State | None]
-
-__all__ = ["Task", "TaskMeta", "attribute_changes", "constructors"]
-
-TaskT = TypeVar("TaskT", bound="Task")
+__all__ = ["Task", "attribute_changes", "constructors"]
 
 # Filled by flowbook.tasks.core: how values become tasks ("as_task") and which task each operator makes. The core tasks
 # are subclasses of Task, so Task itself cannot import them without a circle.
@@ -38,10 +34,35 @@ constructors: dict[str, Callable[..., Task]] = {}
 # How often an attribute of any task was set: a plan that was read from tasks holds until this changes.
 attribute_changes = [0]
 
-_RESERVED = frozenset(
-    "name slug tags max_retries retry_delay retry_on timeout trigger skip_on_upstream_skip cache_for cache_validator "
-    "cache_key checkpoint state_handlers log_stdout result target task_run_name nout auto_generated logger".split(),
+# What `Task.__init__` sets: a subclass that uses one of these names for something else loses one of the two meanings.
+_OPTIONS = frozenset(
+    {
+        "name",
+        "slug",
+        "tags",
+        "max_retries",
+        "retry_delay",
+        "retry_on",
+        "timeout",
+        "trigger",
+        "skip_on_upstream_skip",
+        "cache_for",
+        "cache_validator",
+        "cache_key",
+        "checkpoint",
+        "state_handlers",
+        "log_stdout",
+        "result",
+        "target",
+        "task_run_name",
+        "nout",
+    },
 )
+
+_NO_TAGS: frozenset[str] = frozenset()
+
+# The mark in a `__dict__` which several tasks share, see Task.copy.
+_SHARED = "_shared"
 
 
 def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
@@ -53,37 +74,7 @@ def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Ta
     return operate
 
 
-class TaskMeta(type):
-    """Check a subclass's ``run`` when it is made, and look at the arguments a task is constructed with."""
-
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
-        made = super().__new__(mcs, name, bases, namespace, **kwargs)
-        if "run" in namespace and callable(namespace["run"]):
-            made.run_signature = RunSignature.of(namespace["run"], method=True)  # type: ignore[attr-defined]  # set for Task below
-        return made
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Task) and not cls.__dict__.get("accepts_tasks", False):
-                warnings.warn(
-                    f"task {shown(value.name)} was passed to the constructor of {cls.__name__}. "
-                    "Its result is not known yet there; pass it to the call inside `with Flow(...)` instead.",
-                    UserWarning,
-                    stacklevel=2,
-                )
-        made = super().__call__(*args, **kwargs)
-        # Reserved attributes that the class replaces by something the engine cannot mean: methods, mostly.
-        clashes = sorted(name for name in _RESERVED & set(vars(cls)) if inspect.isfunction(vars(cls)[name]))
-        if clashes:
-            warnings.warn(
-                f"{cls.__name__} defines {', '.join(clashes)}, which every task already has with another meaning. Rename it.",
-                UserWarning,
-                stacklevel=2,
-            )
-        return made
-
-
-class Task(metaclass=TaskMeta):
+class Task:
     """One step of a flow. Subclass it and define ``run``, or decorate a function with `flowbook.task`.
 
     Args:
@@ -119,11 +110,41 @@ class Task(metaclass=TaskMeta):
 
     """
 
-    accepts_tasks: ClassVar[bool] = False
+    # The tags are apart because copies share all else, see _twin.
+    __slots__ = ("__dict__", "__weakref__", "_tags")
+
     auto_generated: bool = False
     run_signature: RunSignature
 
-    def __init__(  # noqa: PLR0913 - the reference API's constructor
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        hidden = sorted(_OPTIONS & vars(cls).keys())
+        if hidden:
+            warnings.warn(
+                f"class {cls.__name__} sets {', '.join(hidden)}, which `Task.__init__` sets anew for each task. "
+                f"Give it to the constructor, super().__init__({hidden[0]}=...), or rename it.",
+                UserWarning,
+                stacklevel=2,
+            )
+        run = vars(cls).get("run")
+        if isinstance(run, (staticmethod, classmethod)):
+            cls.run_signature = RunSignature.of(run.__func__, method=isinstance(run, classmethod))
+        elif callable(run):
+            cls.run_signature = RunSignature.of(run, method=True)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Look at what a task is constructed with: the result of another task is not known yet."""
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Task):
+                warnings.warn(
+                    f"task {shown(value.name)} was passed to the constructor of {cls.__name__}. "
+                    "Its result is not known yet there; pass it to the call inside `with Flow(...)` instead.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return object.__new__(cls)
+
+    def __init__(
         self,
         name: str | None = None,
         slug: str | None = None,
@@ -133,80 +154,132 @@ class Task(metaclass=TaskMeta):
         retry_on: type[BaseException] | Iterable[type[BaseException]] | None = None,
         timeout: int | dt.timedelta | None = None,
         trigger: Trigger | None = None,
-        skip_on_upstream_skip: bool = True,  # noqa: FBT001, FBT002 - positional in the reference API
+        skip_on_upstream_skip: bool = True,
         cache_for: dt.timedelta | None = None,
         cache_validator: Callable[..., bool] | None = None,
         cache_key: str | None = None,
-        checkpoint: bool | None = None,  # noqa: FBT001
+        checkpoint: bool | None = None,
         state_handlers: list[StateHandler] | None = None,
         on_failure: Callable[[Any, State], Any] | None = None,
-        log_stdout: bool = False,  # noqa: FBT001, FBT002
+        log_stdout: bool = False,
         result: Any = None,
         target: str | Callable[..., str] | None = None,
         task_run_name: str | Callable[..., str] | None = None,
         nout: int | None = None,
     ) -> None:
-        self.name = name if name is not None else type(self).__name__
+        if self.run_signature.by_position_only:
+            raise TypeError(
+                f"the run of {type(self).__name__} takes {self.run_signature.by_position_only!r} by position only, but "
+                "a task's arguments are passed by name. Remove the '/'."
+            )
+        lost = sorted(_OPTIONS & self.__dict__.keys())
+        if lost:
+            warnings.warn(
+                f"{type(self).__name__} had set {', '.join(lost)} before `Task.__init__`, which sets it anew. "
+                f"Give it to the constructor, super().__init__({lost[0]}=...), or use another name.",
+                UserWarning,
+                stacklevel=3,
+            )
+        self.name = options.checked_name(name, type(self).__name__)
         self.slug = slug
-        if isinstance(tags, str):
-            msg = f"tags={shown(tags)} is one text; give a list or a set of texts: tags=[{shown(tags)}]."
-            raise TypeError(msg)
-        self.tags: set[str] = set(tags or ()) | set(context.get("tags") or ())
-        defaults = config.tasks.defaults
-        self.max_retries = defaults.max_retries if max_retries is None else max_retries
-        self.retry_delay = _checked_delay(
-            retry_delay if retry_delay is not None else defaults.retry_delay, self.max_retries, retry_delay
+        self.tags = options.checked_tags(tags)
+        self.max_retries = options.checked_retries(max_retries)
+        self.retry_delay = options.checked_delay(retry_delay)
+        self.retry_on = options.checked_retry_on(retry_on)
+        given = {"retry_delay": retry_delay, "retry_on": retry_on}
+        options.check_retries(
+            self.max_retries, self.retry_delay, [key for key, value in given.items() if value is not None]
         )
-        self.retry_on = _checked_retry_on(retry_on, self.max_retries)
-        self.timeout = _whole_seconds(timeout if timeout is not None else defaults.timeout)
-        self.trigger: Trigger = trigger if trigger is not None else all_successful
-        if not callable(self.trigger):
-            msg = f"trigger={shown(trigger)} is not callable. Use one of flowbook.triggers, or a function of a dict of Edge to State."
-            raise TypeError(msg)
+        self.timeout = options.checked_timeout(timeout)
+        self.trigger: Trigger = options.checked_trigger(trigger)
         self.skip_on_upstream_skip = skip_on_upstream_skip
         self.cache_for = cache_for
         self.cache_validator = cache_validator
         self.cache_key = cache_key
         self.checkpoint = checkpoint
-        self.state_handlers = _checked_handlers(state_handlers, on_failure)
-        self.on_failure = on_failure
+        self.state_handlers = options.checked_handlers(state_handlers, on_failure)
         self.log_stdout = log_stdout
         self.result = result
         self.target = target
         self.task_run_name = task_run_name
-        self.nout = nout if nout is not None else self.run_signature.nout
-        tracker = context.get("_created_tasks")
+        self.nout = self.run_signature.nout if nout is None else options.checked_nout(nout)
+        values = given_values()
+        self.tags.update(values.get("tags") or ())
+        tracker = values.get("_created_tasks")
         if tracker is not None and not self.auto_generated:
             tracker[id(self)] = self
 
     def __setattr__(self, name: str, value: Any) -> None:
         attribute_changes[0] += 1
+        if name in _METHODS:
+            warnings.warn(
+                f"{type(self).__name__} sets the attribute {name!r}, which hides the method of that name that every "
+                "task has. Use another name.",
+                UserWarning,
+                stacklevel=2,
+            )
+        if _SHARED in self.__dict__:
+            self._take_attributes()
         object.__setattr__(self, name, value)
 
-    def run(self) -> Any:
-        """Do the work. Subclasses replace this."""
-        return None
+    def __delattr__(self, name: str) -> None:
+        attribute_changes[0] += 1
+        if _SHARED in self.__dict__:
+            self._take_attributes()
+        object.__delattr__(self, name)
+
+    def _take_attributes(self) -> None:
+        """Give this task attributes of its own."""
+        own = {key: value for key, value in self.__dict__.items() if key != _SHARED}
+        object.__setattr__(self, "__dict__", own)
+
+    @property
+    def tags(self) -> set[str]:
+        """Words to find the task by; the set can be changed in place."""
+        tags = self._tags
+        if isinstance(tags, frozenset):
+            tags = set(tags)
+            _set_tags(self, tags)
+        return tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self._tags: set[str] | frozenset[str] = set(tags)
+
+    if TYPE_CHECKING:
+
+        def run(self, *args: Any, **kwargs: Any) -> Any:
+            """Do the work; to a type checker it takes anything, so that subclasses may take what they need."""
+
+    else:
+
+        def run(self) -> Any:
+            """Do the work. Subclasses replace this."""
+            return
 
     def __repr__(self) -> str:
         return f"<Task: {shown(self.name, 60)[1:-1]}>"
 
     def __bool__(self) -> bool:
-        msg = (
+        raise TypeError(
             f"task {shown(self.name, 60)} has no truth value: its result is not known while the flow is being built. "
             "Branch inside a task, or let the task raise flowbook.signals.SKIP."
         )
-        raise TypeError(msg)
 
     @property
     def logger(self) -> Any:
         """The logger of this task; inside a run, of this task run."""
-        from flowbook.utilities.logging import get_logger  # a door: logging is loaded when somebody logs
+        from flowbook.utilities.logging import get_logger  # loaded when somebody logs
 
-        return get_logger(context.get("task_full_name") or self.name)
+        return self.__dict__.get("_logger") or get_logger(context.get("task_full_name") or self.name)
+
+    @logger.setter
+    def logger(self, logger: Any) -> None:
+        self._logger = logger
 
     # -- building ------------------------------------------------------------------------------------------------
 
-    def copy(self: TaskT, **task_args: Any) -> TaskT:
+    def copy(self, **task_args: Any) -> Self:
         """Return a copy that is not in any flow yet.
 
         Args:
@@ -216,44 +289,69 @@ class Task(metaclass=TaskMeta):
             AttributeError: the task has no attribute of that name.
 
         """
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.__dict__["tags"] = set(self.tags)
-        if self.slug is not None and "slug" not in task_args:
-            made.slug = f"{self.slug}-copy"
-        for name, value in task_args.items():
-            if name not in made.__dict__:
-                known = ", ".join(sorted(key for key in made.__dict__ if not key.startswith("_")))
-                msg = f"task {shown(self.name)} has no attribute {name!r} to set. Known: {known}."
-                raise AttributeError(msg)
-            setattr(made, name, set(value) if name == "tags" else value)
-        extra = context.get("tags")
-        if extra:
-            made.tags |= set(extra)
-        flow = current_flow()
-        if flow is not None:
-            node = flow.nodes.get(self)
-            if node is not None and (node.upstream or node.downstream):
-                warnings.warn(
-                    f"task {shown(self.name)} already has edges in flow {shown(flow.name)}; the copy starts without them.",
-                    UserWarning,
-                    stacklevel=3,
-                )
-            tracker = context.get("_created_tasks")
-            if tracker is not None:
-                # the copy stands for the task it was made from: only the copy has to end up in the flow
-                tracker.pop(id(self), None)
+        block = given_values()
+        made = self._twin(block, task_args)
+        if "_created_tasks" in block:
+            block["_created_tasks"][id(made)] = made
         return made
 
+    def _twin(self, block: Mapping[str, Any], task_args: Mapping[str, Any] | None) -> Self:
+        # A flow of 100,000 calls is 100,000 copies, and the thirty attributes of each cost more than all the rest of
+        # a call. So copies share one `__dict__` until somebody sets an attribute; whoever does takes one of its own
+        # (__setattr__). Tags, which people change in place, are frozen until somebody looks at them.
+        values = self.__dict__
+        values[_SHARED] = True
+        made = object.__new__(type(self))
+        object.__setattr__(made, "__dict__", values)
+        tags = frozenset(self._tags) if self._tags else _NO_TAGS
+        _set_tags(made, tags)
+        if task_args:
+            made._set_options(task_args)
+        if self.slug is not None and (not task_args or "slug" not in task_args):
+            made.slug = f"{self.slug}-copy"
+        if block:
+            self._copied_in(block, made)
+        return made
+
+    def _copied_in(self, block: Mapping[str, Any], made: Task) -> None:
+        """Settle with the block around it that a copy was made of this task."""
+        if "tags" in block:
+            made.tags.update(block["tags"])
+        if "_created_tasks" in block:
+            # the copy stands for the task it was made from: only the copy has to end up in the flow
+            block["_created_tasks"].pop(id(self), None)
+        flow = block.get("flow")
+        if flow is not None and self in flow.nodes:
+            node = flow.nodes[self]
+            if node.upstream or node.downstream:
+                warnings.warn(
+                    f"task {shown(self.name)} already has edges in flow {shown(flow.name)}; "
+                    "the copy starts without them.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+
+    def _set_options(self, task_args: Mapping[str, Any]) -> None:
+        for name, value in task_args.items():
+            if not hasattr(self, name):
+                known = sorted(key for key in (*self.__dict__, "tags") if not key.startswith("_"))
+                raise AttributeError(
+                    f"task {shown(self.name)} has no attribute {name!r} to set.{nearest(name, known)} "
+                    f"Known: {', '.join(known)}."
+                )
+            check = options.CHECKS.get(name)
+            setattr(self, name, value if check is None else check(value))
+        options.check_retries(self.max_retries, self.retry_delay, task_args.keys())
+
     def __call__(
-        self: TaskT,
+        self,
         *args: Any,
         mapped: bool = False,
         task_args: Mapping[str, Any] | None = None,
         upstream_tasks: Iterable[Any] | None = None,
         flow: Flow | None = None,
         **kwargs: Any,
-    ) -> TaskT:
+    ) -> Self:
         """Copy this task, add the copy to the flow, bind the arguments, and return the copy.
 
         Raises:
@@ -261,24 +359,25 @@ class Task(metaclass=TaskMeta):
             TypeError: the arguments do not fit ``run``.
 
         """
-        flow = flow if flow is not None else current_flow()
+        block = given_values()
         if flow is None:
-            msg = (
+            flow = block.get("flow")
+        if flow is None:
+            raise FlowError(
                 f"could not infer an active flow for task {shown(self.name)}: call it inside `with Flow(...) as flow:` "
-                f"or pass flow=. To run the function itself now, call .run() on the task."
+                "or pass flow=. To run the function itself now, call .run() on the task."
             )
-            raise FlowError(msg)
-        made = self.copy(**(task_args or {}))
+        made = self._twin(block, task_args)
         return made.bind(*args, mapped=mapped, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
 
     def bind(
-        self: TaskT,
+        self,
         *args: Any,
         mapped: bool = False,
         upstream_tasks: Iterable[Any] | None = None,
         flow: Flow | None = None,
         **kwargs: Any,
-    ) -> TaskT:
+    ) -> Self:
         """Add this very task to the flow and bind its arguments; return the task.
 
         Raises:
@@ -288,35 +387,35 @@ class Task(metaclass=TaskMeta):
         """
         flow = self._flow(flow, "bind")
         arguments = self.run_signature.bind(self.name, args, kwargs)
-        extra = context.get("tags")
-        if extra:
-            self.tags |= set(extra)
+        tags = given_values().get("tags")
+        if tags:
+            self.tags.update(tags)
         flow.connect(self, arguments, upstream_tasks=upstream_tasks, mapped=mapped)
         return self
 
-    def pipe(self, other: Any, **kwargs: Any) -> Any:
+    def pipe(self, other: Any, /, **kwargs: Any) -> Any:
         """Return ``other(self, **kwargs)``, so that steps read from left to right."""
         if "self" in kwargs:
-            msg = "pipe cannot pass a keyword called 'self'; bind that argument with task.bind(...)."
-            raise FlowError(msg)
+            raise FlowError("pipe cannot pass a keyword called 'self'; bind that argument with task.bind(...).")
         return other(self, **kwargs)
 
     def _flow(self, flow: Flow | None, verb: str) -> Flow:
         found = flow if flow is not None else current_flow()
         if found is None:
-            msg = f"no flow to {verb} task {shown(self.name)} in: do it inside `with Flow(...) as flow:` or pass flow=."
-            raise FlowError(msg)
+            raise FlowError(
+                f"no flow to {verb} task {shown(self.name)} in: do it inside `with Flow(...) as flow:` or pass flow=."
+            )
         return found
 
-    def set_dependencies(  # noqa: PLR0913 - the reference API's signature
-        self: TaskT,
+    def set_dependencies(
+        self,
         flow: Flow | None = None,
         upstream_tasks: Iterable[Any] | None = None,
         downstream_tasks: Iterable[Any] | None = None,
         keyword_tasks: Mapping[str, Any] | None = None,
-        mapped: bool = False,  # noqa: FBT001, FBT002
-        validate: bool | None = None,  # noqa: FBT001
-    ) -> TaskT:
+        mapped: bool = False,
+        validate: bool | None = None,
+    ) -> Self:
         """Set what goes before and after this task; values that are not tasks are converted. Return the task."""
         self._flow(flow, "set the dependencies of").set_dependencies(
             self,
@@ -328,17 +427,13 @@ class Task(metaclass=TaskMeta):
         )
         return self
 
-    def set_upstream(
-        self: TaskT, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False
-    ) -> TaskT:  # noqa: FBT001, FBT002
+    def set_upstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Let this task wait for another one (and take its result as `key`); return this task."""
         if key is not None:
             return self.set_dependencies(flow=flow, keyword_tasks={key: task}, mapped=mapped)
         return self.set_dependencies(flow=flow, upstream_tasks=[task], mapped=mapped)
 
-    def set_downstream(
-        self: TaskT, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False
-    ) -> TaskT:  # noqa: FBT001, FBT002
+    def set_downstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Let another task wait for this one (and take its result as `key`); return this task."""
         constructors["as_task"](task, flow=flow).set_upstream(self, flow=flow, key=key, mapped=mapped)
         return self
@@ -359,35 +454,30 @@ class Task(metaclass=TaskMeta):
 
     def is_equal(self, other: Any) -> Task:
         """Return a task that compares the two results with ``==``."""
-        return self._operator("Equal", self, other)
+        return constructors["Equal"](self, other)
 
     def is_not_equal(self, other: Any) -> Task:
         """Return a task that compares the two results with ``!=``."""
-        return self._operator("NotEqual", self, other)
+        return constructors["NotEqual"](self, other)
 
     def not_(self) -> Task:
         """Return a task that negates the result."""
-        return self._operator("Not", self)
+        return constructors["Not"](self)
 
     def or_(self, other: Any) -> Task:
         """Return a task that gives ``self or other`` of the results."""
-        return self._operator("Or", self, other)
-
-    @staticmethod
-    def _operator(name: str, *operands: Any) -> Task:
-        return constructors[name](*operands)
+        return constructors["Or"](self, other)
 
     def __iter__(self) -> Iterator[Task]:
         if self.nout is None:
-            msg = (
+            raise TypeError(
                 f"task {shown(self.name)} cannot be unpacked: how many results it returns is not known. Say it with "
                 "@task(nout=2) or annotate the function with Tuple[...]; task[0] works without."
             )
-            raise TypeError(msg)
         return (self[index] for index in range(self.nout))
 
     def __getitem__(self, key: Any) -> Task:
-        return self._operator("GetItem", self, key)
+        return constructors["GetItem"](self, key)
 
     # `==` and `!=` keep meaning identity, so that tasks stay usable as keys; see is_equal and is_not_equal.
     __add__ = _operation("Add")
@@ -419,61 +509,16 @@ class Task(metaclass=TaskMeta):
         return self.set_upstream(other)
 
 
-def _checked_delay(delay: dt.timedelta | None, max_retries: int, given: dt.timedelta | None) -> dt.timedelta | None:
-    if max_retries > 0 and delay is None:
-        msg = f"max_retries={max_retries} needs a retry_delay, for instance retry_delay=timedelta(seconds=10)."
-        raise ValueError(msg)
-    if given is not None and not max_retries:
-        msg = f"retry_delay={shown(given)} needs max_retries of at least 1."
-        raise ValueError(msg)
-    return delay
+Task.run_signature = RunSignature.of(Task.run, method=True)
 
+# The slot's own setter: setting the tags of a fresh copy must not make it take attributes of its own.
+_set_tags = vars(Task)["_tags"].__set__
 
-def _checked_retry_on(retry_on: Any, max_retries: int) -> tuple[type[BaseException], ...] | None:
-    if retry_on is None:
-        return None
-    if not max_retries:
-        msg = f"retry_on={shown(retry_on)} needs max_retries of at least 1."
-        raise ValueError(msg)
-    kinds = (retry_on,) if isinstance(retry_on, (type, BaseException)) else tuple(retry_on)
-    for kind in kinds:
-        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-            msg = f"retry_on takes exception classes, not {shown(kind)}."
-            raise TypeError(msg)
-    return kinds
-
-
-def _whole_seconds(timeout: Any) -> int | None:
-    if timeout is None:
-        return None
-    if isinstance(timeout, dt.timedelta):
-        if timeout.microseconds:
-            warnings.warn(f"timeout={timeout!r} is cut to whole seconds.", UserWarning, stacklevel=4)
-        return int(timeout.total_seconds())
-    if isinstance(timeout, bool) or not isinstance(timeout, int):
-        msg = f"timeout={shown(timeout)} must be a whole number of seconds or a timedelta."
-        raise TypeError(msg)
-    return timeout
-
-
-def _checked_handlers(handlers: Any, on_failure: Callable[[Any, State], Any] | None) -> list[StateHandler]:
-    if handlers is not None and (callable(handlers) or not isinstance(handlers, (list, tuple))):
-        msg = f"state_handlers={shown(handlers)} must be a list of functions: state_handlers=[handler]."
-        raise TypeError(msg)
-    made = list(handlers or [])
-    if on_failure is not None:
-        made.append(FailureHandler(on_failure))
-    return made
-
-
-class FailureHandler:
-    """Turn ``on_failure(task, state)`` into a state handler; a class, so that tasks can be pickled."""
-
-    def __init__(self, function: Callable[[Any, State], Any]) -> None:
-        self.function = function
-
-    def __call__(self, subject: Any, old: State, new: State) -> State | None:  # noqa: ARG002 - a state handler's signature
-        """Call the function when the new state is a failure."""
-        if new.is_failed():
-            self.function(subject, new)
-        return None
+# Attributes a subclass cannot use; `run` it may, a task can be given its body.
+_METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - {
+    "auto_generated",
+    "logger",
+    "run",
+    "run_signature",
+    "tags",
+}

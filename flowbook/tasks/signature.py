@@ -6,6 +6,7 @@ look-ups, and only a call that does not fit is given to `inspect` for its messag
 
 from __future__ import annotations
 
+import ast
 import inspect
 import types
 import typing
@@ -31,18 +32,20 @@ class RunSignature:
         signature: without ``self``.
         positional: the names that can be given by position, in order.
         names: all names that can be given by keyword.
-        required: the names without a default.
+        needed: the names without a default that are still missing when so many arguments are given by position.
         takes_any: ``run`` has ``**kwargs``.
         nout: how many results the return annotation promises, or None.
+        by_position_only: the name of an argument that cannot be given by name, or "".
 
     """
 
     signature: inspect.Signature
     positional: tuple[str, ...]
     names: frozenset[str]
-    required: frozenset[str]
+    needed: tuple[frozenset[str], ...]
     takes_any: bool
     nout: int | None
+    by_position_only: str = ""
 
     @classmethod
     def of(cls, run: Callable[..., Any], *, method: bool = False) -> RunSignature:
@@ -54,39 +57,33 @@ class RunSignature:
 
         Raises:
             ValueError: it cannot be inspected, has ``*args``, or uses a name that calls need themselves.
-            TypeError: it has positional-only parameters.
 
         """
+        name = getattr(run, "__qualname__", None) or shown(run)
         try:
             signature = inspect.signature(run)
         except (ValueError, TypeError) as error:
-            name = getattr(run, "__name__", shown(run))
-            msg = f"the signature of {name} cannot be read. Wrap it in a function of your own: @task def my_{name}(x): return {name}(x)."
-            raise ValueError(msg) from error
+            own = f"my_{getattr(run, '__name__', 'function')}"
+            raise ValueError(
+                f"the signature of {name} cannot be read, so its arguments have no names. "
+                f"Wrap it in a function of your own: @task def {own}(x): return {name}(x)."
+            ) from error
         parameters = list(signature.parameters.values())
         if method and parameters:
             parameters = parameters[1:]
-        name = getattr(run, "__qualname__", shown(run))
         for parameter in parameters:
-            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-                msg = (
-                    f"{name} takes *{parameter.name}; a task's arguments become named edges. Take a list, or **kwargs."
-                )
-                raise ValueError(msg)
-            if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-                msg = f"{name} takes {parameter.name!r} by position only; a task's arguments are passed by name. Remove the '/'."
-                raise TypeError(msg)
-            if parameter.name in _TAKEN:
-                msg = f"{name} has an argument {parameter.name!r}, which calling a task needs for itself. Rename it."
-                raise ValueError(msg)
+            _refuse_unfit(name, parameter)
         named = [p for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        positional = tuple(p.name for p in named if p.kind is not _KEYWORD_ONLY)
+        required = frozenset(p.name for p in named if p.default is p.empty)
         return cls(
             signature=signature.replace(parameters=parameters),
-            positional=tuple(p.name for p in named if p.kind is not _KEYWORD_ONLY),
+            positional=positional,
             names=frozenset(p.name for p in named),
-            required=frozenset(p.name for p in named if p.default is p.empty),
+            needed=tuple(required.difference(positional[:given]) for given in range(len(positional) + 1)),
             takes_any=len(named) < len(parameters),
             nout=_promised_results(run, signature.return_annotation),
+            by_position_only=next((p.name for p in named if p.kind is inspect.Parameter.POSITIONAL_ONLY), ""),
         )
 
     def bind(self, task_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -96,19 +93,19 @@ class RunSignature:
         {'x': 1}
 
         """
-        if len(args) <= len(self.positional):
-            bound = dict(zip(self.positional, args)) if args else {}
-            size = len(bound) + len(kwargs)
+        given = len(args)
+        if given < len(self.needed) and (self.takes_any or self.names.issuperset(kwargs)):
+            bound = dict(zip(self.positional, args))  # noqa: B905 - the shorter of the two ends it
             bound.update(kwargs)
-            if len(bound) == size and self.required <= bound.keys() and (self.takes_any or self.names >= kwargs.keys()):
+            if len(bound) == given + len(kwargs) and (not self.needed[given] or self.needed[given] <= bound.keys()):
                 return bound
         try:
             self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            msg = f"task {shown(task_name)}: {error}. It takes {self.signature}."
-            raise TypeError(msg) from None
-        msg = f"task {shown(task_name)} cannot be called with {shown((args, kwargs))}; it takes {self.signature}."
-        raise TypeError(msg)
+            raise TypeError(f"task {shown(task_name)}: {error}. It takes {self.signature}.") from None
+        raise TypeError(
+            f"task {shown(task_name)} cannot be called with {shown((args, kwargs))}; it takes {self.signature}."
+        )
 
     def describe(self, run: Callable[..., Any]) -> dict[str, dict[str, Any]]:
         """Return each argument's type, whether it is required, and its default."""
@@ -139,6 +136,18 @@ class RunSignature:
         return self.signature.replace(parameters=[*(p for p in mine if p not in rest), *keywords, *rest])
 
 
+def _refuse_unfit(name: str, parameter: inspect.Parameter) -> None:
+    """Raise ValueError for an argument that cannot become an edge."""
+    if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+        raise ValueError(
+            f"{name} takes *{parameter.name}; a task's arguments become named edges. Take a list, or **kwargs."
+        )
+    if parameter.name in _TAKEN:
+        raise ValueError(
+            f"{name} has an argument {parameter.name!r}, which calling a task needs for itself. Rename it."
+        )
+
+
 def _hints(run: Callable[..., Any]) -> dict[str, Any]:
     try:
         return typing.get_type_hints(run)
@@ -146,14 +155,23 @@ def _hints(run: Callable[..., Any]) -> dict[str, Any]:
         return dict(getattr(run, "__annotations__", {}))
 
 
+class _Annotated:
+    """Carries one annotation to `typing.get_type_hints`, so that the others need not be known."""
+
+    def __init__(self, annotation: str) -> None:
+        self.__annotations__ = {"return": annotation}
+
+
 def _promised_results(run: Callable[..., Any], annotation: Any) -> int | None:
     """Return the length of an annotated tuple, or None when it is not known."""
-    if annotation is inspect.Signature.empty:
+    if annotation is inspect.Signature.empty or annotation is None:
         return None
     if isinstance(annotation, str):
-        if "uple" not in annotation:
-            return None
-        annotation = _hints(run).get("return")
+        try:
+            known = {**getattr(run, "__globals__", {}), **inspect.getclosurevars(inspect.unwrap(run)).nonlocals}
+            annotation = typing.get_type_hints(_Annotated(annotation), known)["return"]
+        except Exception:  # noqa: BLE001 - a name that is not there yet, or only for type checkers
+            return _written_results(annotation)
     if typing.get_origin(annotation) is not tuple:
         return None
     items = typing.get_args(annotation)
@@ -161,3 +179,24 @@ def _promised_results(run: Callable[..., Any], annotation: Any) -> int | None:
         # Tuple[()] promises nothing; a bare Tuple promises nothing *known*. Both have no arguments on 3.11 and later.
         return 0 if isinstance(annotation, types.GenericAlias) or repr(annotation).endswith("[()]") else None
     return None if Ellipsis in items else len(items)
+
+
+def _written_results(annotation: str) -> int | None:
+    """Count the items of a tuple annotation as it is written, when its names cannot be looked up.
+
+    >>> _written_results("Tuple[Unknown, t.Dict[str, Other]]")
+    2
+
+    """
+    try:
+        written = ast.parse(annotation.strip(), mode="eval").body
+    except SyntaxError:
+        return None
+    if not isinstance(written, ast.Subscript):
+        return None
+    if ast.unparse(written.value).rpartition(".")[2] not in {"Tuple", "tuple"}:
+        return None
+    items = written.slice.elts if isinstance(written.slice, ast.Tuple) else [written.slice]
+    if any(isinstance(item, ast.Constant) and item.value is Ellipsis for item in items):
+        return None
+    return len(items)

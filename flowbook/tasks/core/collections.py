@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowbook.errors import FlowError, shown
 from flowbook.tasks.base import Task, constructors
 
 if TYPE_CHECKING:
@@ -19,13 +20,18 @@ __all__ = ["Constant", "Dict", "List", "Set", "Tuple", "as_task", "holds_tasks"]
 
 
 class Constant(Task):
-    """A task that returns the value it was made with."""
+    """A task that returns the value it was made with.
+
+    >>> Constant([1, 2]).run()
+    [1, 2]
+
+    """
 
     auto_generated = True
 
     def __init__(self, value: Any, name: str | None = None, **kwargs: Any) -> None:
         self.value = value
-        super().__init__(name=name if name is not None else type(value).__name__, **kwargs)
+        super().__init__(name=name or type(value).__name__, **kwargs)
 
     def run(self) -> Any:
         """Return the value."""
@@ -36,8 +42,13 @@ class _Collection(Task):
     auto_generated = True
 
     def gather(self, items: Iterable[Any], flow: Flow | None) -> Task:
-        """Bind the items under keys that keep their order."""
-        return self.bind(flow=flow, **{f"item_{index + 1}": item for index, item in enumerate(items)})
+        """Bind the items under keys that tell their order."""
+        return self.bind(flow=flow, **{f"item_{number}": item for number, item in enumerate(items, 1)})
+
+    @staticmethod
+    def in_order(items: dict[str, Any]) -> list[Any]:
+        """Return the items in the order of their numbers: constants are handed over before results."""
+        return [items[f"item_{number}"] for number in range(1, len(items) + 1)]
 
 
 class List(_Collection):
@@ -45,7 +56,7 @@ class List(_Collection):
 
     def run(self, **items: Any) -> list[Any]:
         """Return the items in the order in which they were bound."""
-        return list(items.values())
+        return self.in_order(items)
 
 
 class Tuple(_Collection):
@@ -53,7 +64,7 @@ class Tuple(_Collection):
 
     def run(self, **items: Any) -> tuple[Any, ...]:
         """Return the items in the order in which they were bound."""
-        return tuple(items.values())
+        return tuple(self.in_order(items))
 
 
 class Set(_Collection):
@@ -71,10 +82,19 @@ class Dict(Task):
 
     def run(self, keys: list[Any], values: list[Any]) -> dict[Any, Any]:
         """Return the dict of keys to values."""
-        return dict(zip(keys, values))
+        return dict(zip(keys, values, strict=True))
 
 
 _PLAIN = frozenset({int, float, str, bytes, bool, type(None), complex})
+
+
+def _members(value: Any) -> Iterable[Any]:
+    """Return what a collection holds, or nothing when it cannot hold tasks."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return value
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return ()
 
 
 def holds_tasks(value: Any) -> bool:
@@ -84,14 +104,20 @@ def holds_tasks(value: Any) -> bool:
     False
 
     """
-    kind = type(value)
-    if kind in _PLAIN:
+    if type(value) in _PLAIN:
         return False
-    if kind is list or kind is tuple or kind is set or kind is frozenset:
-        return any(type(item) not in _PLAIN and holds_tasks(item) for item in value)
-    if kind is dict:
-        return any(type(item) not in _PLAIN and holds_tasks(item) for pair in value.items() for item in pair)
-    return isinstance(value, Task)
+    seen: set[int] = set()
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Task):
+            return True
+        members = _members(item)
+        # a long list of numbers is looked through at the speed of C
+        if id(item) not in seen and not _PLAIN.issuperset(map(type, members)):
+            seen.add(id(item))
+            stack.extend(member for member in members if type(member) not in _PLAIN)
+    return False
 
 
 def as_task(value: Any, flow: Flow | None = None) -> Task:
@@ -101,6 +127,9 @@ def as_task(value: Any, flow: Flow | None = None) -> Task:
         value: anything.
         flow: where a collection of tasks binds its items; the active flow when not given.
 
+    Raises:
+        FlowError: a collection that holds a task and itself.
+
     >>> as_task([1, 2]).run()
     [1, 2]
 
@@ -109,14 +138,21 @@ def as_task(value: Any, flow: Flow | None = None) -> Task:
         return value
     if not holds_tasks(value):
         return Constant(value)
+    _refuse_endless(value, ())
     if isinstance(value, dict):
-        keys = (
-            List().gather(list(value.keys()), flow) if holds_tasks(list(value.keys())) else Constant(list(value.keys()))
-        )
-        values = List().gather(list(value.values()), flow)
-        return Dict().bind(keys=keys, values=values, flow=flow)
-    kind = {list: List, tuple: Tuple}.get(type(value), Set)
+        keys, values = list(value.keys()), list(value.values())
+        return Dict().bind(keys=keys, values=List().gather(values, flow), flow=flow)
+    kind = List if isinstance(value, list) else Tuple if isinstance(value, tuple) else Set
     return kind().gather(value, flow)
+
+
+def _refuse_endless(value: Any, around: tuple[int, ...]) -> None:
+    if id(value) in around:
+        raise FlowError(
+            f"{shown(value)} holds a task and itself, so its parts have no end. Give a copy without the circle."
+        )
+    for member in _members(value):
+        _refuse_endless(member, (*around, id(value)))
 
 
 constructors["as_task"] = as_task

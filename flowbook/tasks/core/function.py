@@ -24,7 +24,8 @@ class FunctionTask(Task):
         **kwargs: as for `Task`.
 
     Raises:
-        TypeError: `fn` is not callable.
+        TypeError: `fn` is not callable, or takes an argument by position only.
+        ValueError: it takes ``*args``, or an argument named as one that every call takes.
 
     >>> FunctionTask(lambda x: x + 1, name="increment").run(1)
     2
@@ -32,11 +33,11 @@ class FunctionTask(Task):
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, **kwargs: Any) -> None:
-        if not callable(fn):
-            msg = f"FunctionTask takes a function, not {shown(fn)}."
-            raise TypeError(msg)
+        run: object = fn
+        if not callable(run):
+            raise TypeError(f"FunctionTask takes a function, not {shown(fn)}.")
         # an instance attribute: the class's run_signature is that of the empty Task.run
         self.run_signature = RunSignature.of(fn)
         self.run = fn  # type: ignore[method-assign]  # the function is the body
-        super().__init__(name=name if name is not None else getattr(fn, "__name__", type(self).__name__), **kwargs)
+        super().__init__(name=name or getattr(fn, "__name__", None), **kwargs)
         functools.update_wrapper(self, fn, updated=())

@@ -37,8 +37,6 @@ __all__ = [
 class _Binary(Task):
     """Apply an operator to two results."""
 
-    auto_generated = False
-
     def run(self, x: Any, y: Any) -> Any:
         """Return the operator applied to `x` and `y`."""
         raise NotImplementedError  # each subclass below has its own
@@ -49,9 +47,7 @@ def _binary(name: str, symbol: str, function: Callable[[Any, Any], Any]) -> type
         return function(x, y)
 
     run.__doc__ = f"Return ``x {symbol} y``."
-    made: type[_Binary] = type(_Binary)(
-        name, (_Binary,), {"run": run, "__doc__": f"``x {symbol} y``.", "__module__": __name__}
-    )
+    made: type[_Binary] = type(name, (_Binary,), {"run": run, "__doc__": f"``x {symbol} y``.", "__module__": __name__})
     constructors[name] = partial(_bound, made)
     return made
 

@@ -1,0 +1,197 @@
+"""The options of a task, checked when they are given: each error names the value, the rule and the next step."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from flowbook.configuration import config
+from flowbook.errors import nearest, shown
+from flowbook.triggers import __all__ as trigger_names
+from flowbook.triggers import all_successful, some_failed, some_successful
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from flowbook.edges import Edge
+    from flowbook.states import State
+
+    Trigger = Callable[[dict[Edge, State]], Any]
+    StateHandler = Callable[[Any, State, State], State | None]
+
+__all__ = ["CHECKS", "check_retries", "checked_handlers", "checked_tags"]
+
+
+def checked_name(name: object, otherwise: str) -> str:
+    """Return the name, or `otherwise` when there is none."""
+    if name is None or name == "":
+        return otherwise
+    if isinstance(name, str):
+        return name
+    raise TypeError(f"name={shown(name)} is not a text: name={shown(str(name))}.")
+
+
+def checked_tags(tags: Iterable[str] | None) -> set[str]:
+    """Return a set of its own."""
+    if isinstance(tags, str):
+        raise TypeError(f"tags={shown(tags)} is one text; give a list or a set of texts: tags=[{shown(tags)}].")
+    made = set(tags or ())
+    for tag in made:
+        if not isinstance(tag, str):
+            raise TypeError(
+                f"tags={shown(tags)} holds {shown(tag)}, which is not a text. A tag is a word: tags=['slow']."
+            )
+    return made
+
+
+def checked_trigger(trigger: Trigger | None) -> Trigger:
+    """Return the trigger, or the default one."""
+    if trigger is None:
+        return all_successful
+    unbound: tuple[object, ...] = (some_failed, some_successful)
+    if trigger in unbound:
+        name = getattr(trigger, "__name__", "")
+        raise TypeError(
+            f"trigger={name} has no bounds yet; it makes a trigger when it is called: trigger={name}(at_least=1)."
+        )
+    if not callable(trigger):
+        raise TypeError(
+            f"trigger={shown(trigger)} is not a function.{nearest(str(trigger), trigger_names)} "
+            "Use one of flowbook.triggers, or a function of a dict of Edge to State."
+        )
+    return trigger
+
+
+def checked_retries(max_retries: int | None) -> int:
+    """Return how often a failed attempt is repeated, by default as configured."""
+    count = config.tasks.defaults.max_retries if max_retries is None else max_retries
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"max_retries={shown(count)} is not a whole number, for instance max_retries=2.")
+    if count < 0:
+        raise ValueError(f"max_retries={count} is below 0; say 0 for no second attempt.")
+    return count
+
+
+def checked_delay(delay: dt.timedelta | None) -> dt.timedelta | None:
+    """Return the time between attempts, by default as configured (there also as seconds)."""
+    if delay is None:
+        default: dt.timedelta | float | None = config.tasks.defaults.retry_delay
+        return dt.timedelta(seconds=default) if isinstance(default, (int, float)) else default
+    if not isinstance(delay, dt.timedelta):
+        raise TypeError(
+            f"retry_delay={shown(delay)} is not a timedelta, for instance retry_delay=timedelta(seconds=10)."
+        )
+    if delay < dt.timedelta():
+        raise ValueError(f"retry_delay={shown(delay)} is negative; a new attempt can only come later.")
+    return delay
+
+
+def checked_retry_on(retry_on: Any) -> tuple[type[BaseException], ...] | None:
+    """Return a tuple of exception classes, or None for all of them."""
+    if retry_on is None:
+        return None
+    single = isinstance(retry_on, (type, BaseException, str)) or not hasattr(retry_on, "__iter__")
+    kinds = (retry_on,) if single else tuple(retry_on)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise TypeError(
+                f"retry_on takes exception classes, not {shown(kind)}; for instance retry_on=[ConnectionError]."
+            )
+    return kinds
+
+
+def check_retries(
+    max_retries: int,
+    retry_delay: dt.timedelta | None,
+    given: Collection[str],
+) -> None:
+    """Check that the options about retries make sense together.
+
+    Args:
+        max_retries: as it is now.
+        retry_delay: likewise.
+        given: the names of the options somebody just gave; defaults may stay unused.
+
+    Raises:
+        ValueError: retries without a delay, or options about retries without any.
+
+    """
+    if max_retries and retry_delay is None:
+        raise ValueError(
+            f"max_retries={max_retries} needs a retry_delay, for instance retry_delay=timedelta(seconds=10)."
+        )
+    for name in ("retry_delay", "retry_on"):
+        if name in given and not max_retries:
+            raise ValueError(f"{name} needs max_retries of at least 1: without a new attempt it says nothing.")
+
+
+def checked_timeout(timeout: int | dt.timedelta | None) -> int | None:
+    """Return whole seconds, by default as configured."""
+    if timeout is None:
+        timeout = config.tasks.defaults.timeout
+    if timeout is None:
+        return None
+    seconds: object = timeout
+    if isinstance(timeout, dt.timedelta):
+        seconds = int(timeout.total_seconds())
+        if timeout.microseconds:
+            warnings.warn(f"timeout={timeout!r} is cut to whole seconds: {seconds}.", UserWarning, stacklevel=4)
+    if isinstance(seconds, bool) or not isinstance(seconds, int):
+        raise TypeError(f"timeout={shown(timeout)} must be a whole number of seconds or a timedelta.")
+    if seconds < 1:
+        raise ValueError(
+            f"timeout={shown(timeout)} leaves no time at all; it must be at least one second, or None for no limit."
+        )
+    return seconds
+
+
+def checked_handlers(handlers: Any, on_failure: Callable[[Any, State], Any] | None = None) -> list[StateHandler]:
+    """Return a list of its own, with `on_failure` at its end."""
+    if handlers is not None and (callable(handlers) or not isinstance(handlers, (list, tuple))):
+        raise TypeError(f"state_handlers={shown(handlers)} must be a list of functions: state_handlers=[handler].")
+    made = list(handlers or ())
+    for handler in made if on_failure is None else [*made, on_failure]:
+        if not callable(handler):
+            raise TypeError(
+                f"{shown(handler)} cannot handle states: it is not a function of (task, old_state, new_state)."
+            )
+    if on_failure is not None:
+        made.append(FailureHandler(on_failure))
+    return made
+
+
+def checked_nout(nout: int | None) -> int | None:
+    """Return how many results there are, or None when that is not known."""
+    number: object = nout
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+        raise TypeError(f"nout={shown(nout)} is not a whole number, for instance nout=2 for `a, b = task()`.")
+    if nout is not None and nout < 0:
+        raise ValueError(f"nout={nout} is below 0; say how many results there are, or None when that is not known.")
+    return nout
+
+
+# What must hold for an attribute that is set on a copy: t(1, task_args={"max_retries": 3, ...}).
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "tags": checked_tags,
+    "trigger": checked_trigger,
+    "max_retries": checked_retries,
+    "retry_delay": checked_delay,
+    "retry_on": checked_retry_on,
+    "timeout": checked_timeout,
+    "state_handlers": checked_handlers,
+    "nout": checked_nout,
+}
+
+
+class FailureHandler:
+    """Turn ``on_failure(task, state)`` into a state handler; a class, so that tasks can be pickled."""
+
+    def __init__(self, function: Callable[[Any, State], Any]) -> None:
+        self.function = function
+
+    def __call__(self, subject: Any, old: State, new: State) -> State | None:  # noqa: ARG002 - a state handler's signature
+        """Call the function when the new state is a failure."""
+        if new.is_failed():
+            self.function(subject, new)
+        return None
