@@ -8,7 +8,7 @@ retries takes a millisecond.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol, Union
+from typing import TYPE_CHECKING, Protocol
 
 from flowbook.errors import UnknownArgument, shown
 
@@ -79,7 +79,7 @@ class VirtualClock:
         self._now = max(self._now, to)
 
 
-def clock_of(clock: Union[str, Clock, None]) -> Clock:
+def clock_of(clock: str | Clock | None) -> Clock:
     """Return the clock meant by "fast", "real", None, or a clock.
 
     Raises:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
+from flowbook.contexts import current_frame
+from flowbook.engine import attempt
 from flowbook.engine import messages as m
+from flowbook.engine.frame import RunFrame
 from flowbook.engine.story import Story, tell
 from flowbook.errors import shown
-from flowbook.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from flowbook.engine.runner import Runner
     from flowbook.events import Event
     from flowbook.flows import Flow
+    from flowbook.states import State
     from flowbook.tasks.base import Task
 
 __all__ = ["FlowRun"]
@@ -45,8 +49,14 @@ class FlowRun:
         self.runner = runner
         self.executor = executor
         self.error: BaseException | None = None
-        self._ended = threading.Event()
-        self._drive: Callable[[], None] | None = None
+        self.earlier: State | None = None  # the final state of an earlier run, which is kept as it is
+        self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
+        self._over = threading.Event()
+        # held while it is decided that nobody drives any more, or that somebody has to again; a reader on the driving
+        # thread may post, so it can be taken twice
+        self._deciding = threading.RLock()
+        self._go_on: Callable[[], None] | None = None
+        self._drive_here: Callable[[], None] | None = None
         self._watchers: list[Callable[[FlowRun], None]] = []
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -69,7 +79,7 @@ class FlowRun:
     @property
     def states(self) -> dict[Task, State]:
         """The state of each task, now."""
-        return dict(zip(self.runner.plan.tasks, self.runner.machine.states))
+        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=True))
 
     def __getitem__(self, task: Task) -> State:
         return self.runner.machine.states[self.runner.plan.number(task)]
@@ -82,7 +92,7 @@ class FlowRun:
     @property
     def is_over(self) -> bool:
         """Whether nothing more happens by itself: the run has ended, or waits for a person."""
-        return self._ended.is_set()
+        return self._over.is_set()
 
     @property
     def is_held(self) -> bool:
@@ -107,16 +117,29 @@ class FlowRun:
     def wait(self, timeout: float | None = None) -> State:
         """Wait until the run has ended (or only a person can go on) and return the flow's state.
 
+        Where no threads can be started, the rest of the run goes on inside this call.
+
         Args:
             timeout: seconds to wait at the most.
 
         Raises:
             TimeoutError: it has not ended by then; the run goes on.
+            RuntimeError: a task of this very run waits for it, and would for ever.
 
         """
-        if not self._ended.wait(timeout):
-            msg = f"flow run {shown(self.name)} has not ended after {timeout} s; it goes on. Ask run.state, or run.cancel()."
-            raise TimeoutError(msg)
+        frame = current_frame()
+        if not self.is_over and isinstance(frame, RunFrame) and frame.runner is self.runner:
+            msg = f"a task of flow run {shown(self.name)} waits for that run, which waits for the task."
+            raise RuntimeError(msg)
+        if not self.is_over and timeout != 0 and self._drive_here is not None and not attempt.can_start_threads():
+            if self.runner.machine.running:
+                raise RuntimeError("an async task of this run goes on in this very thread; await flow.run_async().")
+            self._drive_here()
+        if not self._over.wait(timeout):
+            raise TimeoutError(
+                f"flow run {shown(self.name)} has not ended after {timeout} s; it goes on. "
+                "Ask run.state, or run.cancel()."
+            )
         if self.error is not None:
             raise self.error
         return self.state
@@ -141,35 +164,57 @@ class FlowRun:
     def _post(self, stimulus: m.Stimulus) -> None:
         if self.state.is_finished():
             return  # a late click: the run has ended, there is nothing to do
-        self.runner.post(stimulus)
-        if self._ended.is_set() and self._drive is not None:
+        with self._deciding:
+            self.runner.post(stimulus)
+            if not self._over.is_set() or self._go_on is None:
+                return
             # nobody drives the run any more because only a person could go on; now one did
-            self._ended.clear()
-            threading.Thread(target=self._drive, name="flowbook-run", daemon=True).start()
+            self._over.clear()
+        self._go_on()
 
     # -- for the engine ----------------------------------------------------------------------------------------------
 
     def on_change(self, watcher: Callable[[FlowRun], None]) -> None:
-        """Call `watcher` when the run ends, is parked, or is taken up again."""
+        """Call `watcher` when the run ends, waits for a person, or is taken up again."""
         self._watchers.append(watcher)
 
-    def driven(self, drive: Callable[[], None]) -> None:
-        """Say how the run is driven on when a person lets it go on."""
-        self._drive = drive
+    def driven_by(self, go_on: Callable[[], None], drive_here: Callable[[], None]) -> None:
+        """Say how the run is driven on when a person lets it go on, and how on the calling thread."""
+        self._go_on, self._drive_here = go_on, drive_here
 
-    def ended(self, error: BaseException | None = None) -> None:
-        """Note that nothing more happens by itself."""
-        self.error = error
-        self._ended.set()
+    def settle(self, error: BaseException | None = None) -> bool:
+        """Note that nothing more happens by itself, and return True; or False when somebody asked for more meanwhile.
+
+        Args:
+            error: what broke the run off, when it did not come to an end of its own.
+
+        """
+        with self._deciding:
+            if error is None and self.runner.mailbox and not self.state.is_finished():
+                return False
+            self.error = error if isinstance(error, Exception) else None
+            self._over.set()
+        self._tell()
+        return True
+
+    def taken_up(self) -> None:
+        """Note that the run goes on after a pause."""
+        self._tell()
+
+    def _tell(self) -> None:
         for watcher in list(self._watchers):
-            watcher(self)
+            try:
+                watcher(self)
+            except Exception as error:  # noqa: BLE001, PERF203 - a broken display must not take the run's end with it
+                warnings.warn(f"{shown(watcher)} could not be told how the run stands: {shown(error)}.", stacklevel=2)
 
     def __repr__(self) -> str:
         machine = self.runner.machine
         done = len(machine.states) - machine.unfinished
-        return f"<FlowRun: {shown(self.name, 60)[1:-1]}, {type(self.state).__name__}, {done} of {len(machine.states)} tasks>"
+        name, state = shown(self.name, 60)[1:-1], type(self.state).__name__
+        return f"<FlowRun: {name}, {state}, {done} of {len(machine.states)} tasks>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - the display protocol
-        from flowbook.view.show import run_bundle  # a door: the view is loaded when somebody looks
+        from flowbook.view.show import run_bundle  # noqa: PLC0415 - a door: the view is loaded when somebody looks
 
         return run_bundle(self)

@@ -6,17 +6,24 @@ asked for.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from flowbook.configuration import config
+from flowbook.contexts import context, install_frame, restore_frame
+from flowbook.errors import FlowError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flowbook.engine.runner import Runner
+    from flowbook.tasks.base import Task
 
-__all__ = ["RunFrame"]
+__all__ = ["NO_TASK", "RunFrame", "read_date", "run_context"]
+
+# What `RunFrame.task` is between two bodies: the flow's own handlers then ask about the run, and about no task of it.
+NO_TASK = -1
 
 
 class RunFrame:
@@ -24,7 +31,7 @@ class RunFrame:
 
     Attributes:
         runner: the run.
-        task: the number of the task whose body runs on this thread now.
+        task: the number of the task whose body runs on this thread now, or `NO_TASK`.
 
     """
 
@@ -32,21 +39,24 @@ class RunFrame:
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
-        self.task = 0
+        self.task = NO_TASK
 
     def lookup(self, key: str) -> Any:
         """Return the value of a key, or raise KeyError; what people gave beats what is worked out."""
-        given = self.runner.task_contexts.get(self.task)
-        if given and key in given:
-            return given[key]
-        if key in self.runner.given:
-            value = self.runner.given[key]
-            return _date(value) if key == "date" else value
+        own = self.runner.task_contexts.get(self.task)
+        given = own if own and key in own else self.runner.given
+        if key in given:
+            return read_date(given[key]) if key == "date" else given[key]
         return _ANSWERS[key](self)
 
     def keys(self) -> list[str]:
         """Return the keys that can be asked for."""
-        return [*self.runner.given, *(key for key in _ANSWERS if self._answers(key))]
+        given = self.given()
+        return [*given, *(key for key in _ANSWERS if key not in given and self._answers(key))]
+
+    def given(self) -> dict[str, Any]:
+        """Return what people gave to the run, and to this task of it."""
+        return {**self.runner.given, **self.runner.task_contexts.get(self.task, {})}
 
     def _answers(self, key: str) -> bool:
         try:
@@ -56,15 +66,73 @@ class RunFrame:
         return True
 
     @property
-    def date(self) -> dt.datetime:
+    def number(self) -> int:
+        """The number of the task whose body runs; a KeyError between two bodies, as for any key that is not there."""
+        if self.task == NO_TASK:
+            raise KeyError(self.task)
+        return self.task
+
+    @property
+    def described(self) -> Task:
+        """The task whose body runs."""
+        return self.runner.plan.tasks[self.number]
+
+    @property
+    def task_name(self) -> str:
+        """The name of the task whose body runs."""
+        return self.described.name
+
+    @property
+    def flow_name(self) -> str:
+        """The name of the flow."""
+        return self.runner.plan.flow.name
+
+    @property
+    def date(self) -> dt.date:
         """The moment the run is about: its start, unless a date was given (also as text)."""
-        return _date(self.runner.given.get("date")) or dt.datetime.fromtimestamp(self.runner.started, dt.timezone.utc)
+        given = read_date(self.given().get("date"))
+        return given if isinstance(given, dt.date) else self.begin
+
+    @property
+    def begin(self) -> dt.datetime:
+        """The moment the run began."""
+        return dt.datetime.fromtimestamp(self.runner.started, dt.timezone.utc)
 
 
-def _date(value: Any) -> Any:
-    if isinstance(value, str):
-        return dt.datetime.fromisoformat(value)
-    return value
+@contextlib.contextmanager
+def run_context(runner: Runner) -> Iterator[None]:
+    """Let this thread answer for a run.
+
+    What `with context(...)` set around the run became part of what the run was given, so it is taken away for the time
+    of the block: otherwise it would beat what was given to a single task.
+    """
+    with context():
+        for key in context.given():
+            del context[key]
+        token = install_frame(RunFrame(runner))
+        try:
+            yield
+        finally:
+            restore_frame(token)
+
+
+def read_date(value: Any) -> Any:
+    """Return the moment which a given ``date`` means; anything but text is kept as it is.
+
+    Raises:
+        FlowError: a text that is no date.
+
+    >>> read_date("2026-11-22T10:00:00Z").isoformat()
+    '2026-11-22T10:00:00+00:00'
+
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return dt.datetime.fromisoformat(value.removesuffix("Z") + "+00:00" if value.endswith("Z") else value)
+    except ValueError:
+        msg = f"context date={shown(value)} is not a date. Write it as 2026-11-22 or 2026-11-22T10:00:00+01:00."
+        raise FlowError(msg) from None
 
 
 def _day(shift: int, pattern: str) -> Callable[[RunFrame], str]:
@@ -72,18 +140,18 @@ def _day(shift: int, pattern: str) -> Callable[[RunFrame], str]:
 
 
 def _logger(frame: RunFrame) -> Any:
-    from flowbook.utilities.logging import get_logger  # loaded when somebody logs
+    from flowbook.utilities.logging import get_logger  # noqa: PLC0415 - logging is loaded when somebody logs
 
-    return get_logger(_task(frame).name)
+    return get_logger(frame.task_name if frame.task != NO_TASK else frame.flow_name)
 
 
-def _task(frame: RunFrame) -> Any:
-    return frame.runner.plan.tasks[frame.task]
+def _slug(frame: RunFrame) -> str:
+    return frame.runner.plan.structure.slugs[frame.number]
 
 
 def _loop(place: int) -> Callable[[RunFrame], Any]:
     def answer(frame: RunFrame) -> Any:
-        loop = frame.runner.machine.loops.get(frame.task)
+        loop = frame.runner.machine.loops.get(frame.number)
         if loop is None:
             if place:
                 raise KeyError("task_loop_result")
@@ -101,20 +169,20 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "today_nodash": _day(0, "%Y%m%d"),
     "yesterday_nodash": _day(-1, "%Y%m%d"),
     "tomorrow_nodash": _day(1, "%Y%m%d"),
-    "flow_name": lambda frame: frame.runner.plan.flow.name,
+    "flow_name": lambda frame: frame.flow_name,
     "flow_run_id": lambda frame: frame.runner.run_id,
     "flow_run_name": lambda frame: frame.runner.name,
-    "scheduled_start_time": lambda frame: dt.datetime.fromtimestamp(frame.runner.started, dt.timezone.utc),
+    "scheduled_start_time": lambda frame: frame.begin,
     "parameters": lambda frame: frame.runner.parameters,
-    "task_name": lambda frame: _task(frame).name,
-    "task_full_name": lambda frame: _task(frame).name,
-    "task_slug": lambda frame: frame.runner.plan.structure.slugs[frame.task],
-    "task_tags": lambda frame: _task(frame).tags,
-    "task_run_id": lambda frame: f"{frame.runner.run_id}:{frame.runner.plan.structure.slugs[frame.task]}",
-    "task_run_count": lambda frame: frame.runner.machine.run_count(frame.task),
+    "task_name": lambda frame: frame.task_name,
+    "task_full_name": lambda frame: frame.task_name,
+    "task_slug": _slug,
+    "task_tags": lambda frame: frame.described.tags,
+    "task_run_id": lambda frame: f"{frame.runner.run_id}:{_slug(frame)}",
+    "task_run_count": lambda frame: frame.runner.machine.run_count(frame.number),
     "task_loop_count": _loop(0),
     "task_loop_result": _loop(1),
-    "resume": lambda frame: frame.task in frame.runner.machine.resumed,
+    "resume": lambda frame: frame.number in frame.runner.machine.resumed,
     "logger": _logger,
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
     "map_index": lambda frame: None,  # noqa: ARG005

@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from flowbook.errors import InvalidTransition, shown
-from flowbook.events import event_of
-from flowbook.states import Finished, Looped, Running, State
+from flowbook.events import FLOW, event_of
+from flowbook.states import (
+    Cancelled,
+    Cancelling,
+    Failed,
+    Finished,
+    Looped,
+    Paused,
+    Pending,
+    Running,
+    Scheduled,
+    State,
+    Success,
+)
 
 if TYPE_CHECKING:
     from flowbook.engine.machine import Machine
 
-__all__ = ["check_machine", "moves_of", "refuse_transition"]
+__all__ = ["check_machine", "is_final", "is_legal", "moves_of", "refuse_transition"]
+
+# From which state to which; the first row that fits the state before counts. State handlers may answer almost anything,
+# so the table is wide; what it keeps out is a task that goes on after its end, and a body that runs unannounced.
+_LEGAL: tuple[tuple[type[State], tuple[type[State], ...]], ...] = (
+    (Cancelling, (Cancelled, Success, Failed)),
+    (Running, (Pending, Running, Finished)),
+    (Looped, (Pending, Running, Finished)),
+    (Failed, (Pending, Finished)),  # another attempt waits first, if only for no time
+    (Finished, ()),
+    (Pending, (Pending, Running, Finished)),
+)
+
+
+def is_legal(before: State, after: State) -> bool:
+    """Tell whether a task run may go from one state to another."""
+    if isinstance(after, Cancelling) and not isinstance(before, Running):
+        return False
+    return next((isinstance(after, allowed) for kind, allowed in _LEGAL if isinstance(before, kind)), False)
+
+
+def is_final(state: State) -> bool:
+    """Tell whether nothing follows: the state is finished and no other iteration was asked for."""
+    return isinstance(state, Finished) and not isinstance(state, Looped)
 
 
 def moves_of(machine: Machine, task: int) -> str:
@@ -26,7 +61,7 @@ def moves_of(machine: Machine, task: int) -> str:
     return " · ".join(moves) or "none yet"
 
 
-def refuse_transition(machine: Machine, task: int, state: State) -> None:
+def refuse_transition(machine: Machine, task: int, state: State) -> NoReturn:
     """Raise InvalidTransition with the story of the task run."""
     slug = machine.plan.structure.slugs[task]
     before = type(machine.states[task]).__name__
@@ -40,35 +75,68 @@ def refuse_transition(machine: Machine, task: int, state: State) -> None:
 def check_machine(machine: Machine) -> None:
     """Assert that the machine's books agree with each other.
 
-    * the last record of each task is its state;
-    * what is counted as unfinished, running and waiting is what the states say;
-    * a task is ready at most once, and only when nothing upstream is unfinished;
-    * a task that is done stays done: nothing follows a final state in the log.
+    * The log has whole rows, its time never runs backwards, every move in it is legal, and its fold is ``states``.
+    * What is counted as unfinished, running and waiting is what the states say.
+    * A task that has not ended is in exactly one place: it waits for something upstream, is ready, running, asked
+      about, due, or paused.
     """
-    last: dict[int, State] = {}
-    ended: set[int] = set()
-    for at, task, what in machine.log.rows():
-        if task < 0 or not isinstance(what, State):
-            continue
-        assert task not in ended, f"{at}: moved on after its end: {moves_of(machine, task)}"
-        last[task] = what
-        if isinstance(what, Finished) and not isinstance(what, Looped) and what is machine.states[task]:
-            ended.add(task)
-    for task, state in enumerate(machine.states):
-        assert last.get(task, state) is state, f"log and states disagree: {moves_of(machine, task)}"
-    final = [
-        isinstance(state, Finished) and (task in ended or task not in last) for task, state in enumerate(machine.states)
-    ]
-    open_asks = set(machine.asking)
-    assert machine.unfinished == len(final) - sum(final) or open_asks, "unfinished tasks are counted wrong"
-    running = sum(isinstance(state, Running) for state in machine.states)
-    assert machine.running <= running + len(open_asks), "running tasks are counted wrong"
-    assert len(set(machine.ready)) == len(machine.ready), "a task is ready twice"
+    _check_log(machine)
+    done = [is_final(state) and task not in machine.asking for task, state in enumerate(machine.states)]
+    assert machine.unfinished == len(done) - sum(done), "unfinished tasks are counted wrong"
+    running = {
+        task for task, state in enumerate(machine.states) if isinstance(state, Running) and task not in machine.asking
+    }
+    running -= set(machine.approved)
+    assert machine.running == len(running), f"{machine.running} tasks are counted as running, not {len(running)}"
+    assert not machine._undecided, "a task was left undecided"  # noqa: SLF001 - the machine's own books
+    ready = set(machine.ready)
+    assert len(ready) == len(machine.ready), "a task is ready twice"
+    assert machine.approved.keys() <= ready, "what handlers agreed to is not ready"
+    index = machine.plan.structure.index
+    begun = len(machine.log) > 0
     for task, edges in enumerate(machine.plan.structure.edges):
-        index = machine.plan.structure.index
-        left = sum(not final[index[edge.upstream_task]] for edge in edges)
-        assert machine.waiting[task] == left or machine.cancelled is not None or open_asks, (
-            f"{machine.plan.structure.slugs[task]} waits for {machine.waiting[task]}, not {left}"
+        left = sum(not done[index[edge.upstream_task]] for edge in edges)
+        assert machine.waiting[task] == left, f"{_name(machine, task)} waits for {machine.waiting[task]}, not {left}"
+        places = _places(machine, task, ready, running)
+        assert not begun or len(places) == (0 if done[task] else 1), (
+            f"{_name(machine, task)} is in {' and '.join(places) or 'no place'}: {moves_of(machine, task)}"
         )
-    for task in machine.ready:
-        assert not machine.waiting[task], f"ready too early: {machine.plan.structure.slugs[task]}"
+        if "due" in places:
+            state = machine.states[task]
+            assert isinstance(state, Scheduled), f"{_name(machine, task)} is due but does not wait"
+            assert state.start_time is not None, f"{_name(machine, task)} is due but waits for a person"
+
+
+def _places(machine: Machine, task: int, ready: set[int], running: set[int]) -> list[str]:
+    state = machine.states[task]
+    places = {
+        "ready": task in ready,
+        "running": task in running,
+        "asking": task in machine.asking,
+        "due": task in machine.due,
+    }
+    places["paused"] = isinstance(state, Paused) and state.start_time is None and not any(places.values())
+    places["waiting"] = machine.waiting[task] > 0 and not is_final(state)
+    return [place for place, is_there in places.items() if is_there]
+
+
+def _check_log(machine: Machine) -> None:
+    log = machine.log
+    assert len(log.at) == len(log.task) == len(log.what), "the log has a broken row"
+    now: dict[int, State] = {}
+    before = 0.0
+    for at, task, what in log.rows():
+        assert at >= before, f"time ran backwards in the log, from {before} to {at}"
+        before = at
+        if task == FLOW or not isinstance(what, State):
+            continue
+        state = now.get(task)
+        assert is_legal(state or Pending(), what), f"illegal move of {_name(machine, task)}: {moves_of(machine, task)}"
+        now[task] = what
+    for task, state in enumerate(machine.states):
+        assert now.get(task, state) is state, f"log and states disagree: {moves_of(machine, task)}"
+        assert task in now or type(state) is Pending, f"{_name(machine, task)} moved without an event"
+
+
+def _name(machine: Machine, task: int) -> str:
+    return machine.plan.structure.slugs[task]

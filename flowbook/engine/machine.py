@@ -20,10 +20,16 @@ Data sheet (all lists are indexed by the task's number in the plan):
 * ``log``: all events so far, append-only; the truth.
 * ``instructions``: what the runner has to do; it takes them out.
 * ``flagged``: tasks that need a look (`_decide`) when their waiting is over, because they have a trigger or handlers of
-  their own or because something other than a plain success arrived from upstream. All others are ready at once.
+  their own, because a run before left a state for them, or because something other than a plain success arrived from
+  upstream. All others are ready at once.
 * ``asking``: tasks whose handlers or trigger are being asked, with what the answer is for.
+* ``due``: tasks that wait for a moment in time, with that moment; a timer that fires too early was meant for an earlier
+  state of the task.
 * ``runs``, ``loops``, ``resumed``: attempts after the first, loop indices and results, and tasks a person let go on;
   kept only for the few tasks that have any.
+
+A task that has not ended is in exactly one place: it waits for something upstream, is ready, running, asked about, due,
+or paused. `check` proves this.
 
 The two moves that every task makes, `started` and `returned`, have doors of their own beside `handle`, because the
 price of a stimulus object is that of half the move. They are the same code path.
@@ -34,11 +40,11 @@ from __future__ import annotations
 import datetime as dt
 import operator
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowbook import signals
 from flowbook.engine import messages as m
-from flowbook.engine.invariants import check_machine, refuse_transition
+from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
 from flowbook.errors import shown
 from flowbook.events import FLOW, Log, Note
 from flowbook.states import (
@@ -58,29 +64,69 @@ from flowbook.states import (
     Success,
     TriggerFailed,
 )
-from flowbook.triggers import Trigger, Verdict, all_successful, judge, manual_only
+from flowbook.triggers import Trigger, Verdict, judge, manual_only
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from flowbook.edges import Edge
     from flowbook.engine.plan import Plan
 
 __all__ = ["Machine", "failure"]
 
-# Shared by all plain task runs: a state is a value, and these two say nothing of their own.
+# Shared by all plain task runs: a state is a value, and these say nothing of their own.
 PENDING = Pending("Waits for its turn.")
 RUNNING = Running("Starting task run.")
+NOT_RUN = Pending("Task not run.")
 SUCCEEDED = "Task run succeeded."
+
+_TEXT = {str, type(None)}
 
 _new = Success.__new__
 
 
 def failure(error: BaseException) -> State:
-    """Return the state which an error in a body leads to: that of a signal, else `Failed`."""
+    """Return the state which an error in a body leads to: that of a signal, else `Failed`.
+
+    >>> failure(ZeroDivisionError("no"))
+    <Failed: "Unexpected error: ZeroDivisionError('no')">
+
+    """
     if isinstance(error, signals.FlowbookSignal):
-        return error.state
-    return Failed(f"Unexpected error: {shown(error, 500)}", result=error)
+        state = getattr(error, "state", None)  # a subclass may have forgotten to call ours
+        if isinstance(state, State):
+            return state
+    return Failed(f"Unexpected error: {said(error, 500)}", result=error)
+
+
+def said(value: object, limit: int = 300) -> str:
+    """Return the repr of anything; one that raises something other than an `Exception` is not let through either."""
+    try:
+        return shown(value, limit)
+    except BaseException:  # noqa: BLE001 - a user's __repr__ may raise SystemExit, and a message must still be made
+        return f"<{type(value).__name__}>"
+
+
+def verdict_of(trigger: Any, upstream: dict[Edge, State]) -> Verdict:
+    """Ask any trigger and return its verdict; whatever it raises is one, too."""
+    try:
+        return judge(trigger, upstream)
+    except Exception as error:  # noqa: BLE001 - a Trigger made by a user may raise anything
+        state = TriggerFailed(f"Unexpected error while checking task trigger: {said(error)}", result=error)
+        return Verdict(passed=False, reason=state.message or "", state=state, decided_by=tuple(upstream))
+
+
+class Asked(NamedTuple):
+    """What an answer of handlers or of a trigger is waited for.
+
+    Attributes:
+        new: the state the task is about to have, or None when its trigger is asked.
+        may_retry: a failure may lead to another attempt.
+
+    """
+
+    new: State | None = None
+    may_retry: bool = True
 
 
 class Machine:
@@ -89,10 +135,11 @@ class Machine:
     Args:
         plan: the flow as numbers.
         seeds: states to start from, by task number; finished ones are kept as they are.
+        resumed: tasks which a person has let go on before the run began.
 
     """
 
-    def __init__(self, plan: Plan, seeds: Mapping[int, State] | None = None) -> None:
+    def __init__(self, plan: Plan, seeds: Mapping[int, State] | None = None, resumed: Iterable[int] = ()) -> None:
         structure = plan.structure
         self.plan = plan
         self.children = structure.children
@@ -102,14 +149,14 @@ class Machine:
         self.flagged = list(map(operator.or_, plan.special, plan.handled)) if any(plan.handled) else plan.special.copy()
         self.ready: deque[int] = deque()
         self.log = Log()
-        self.instructions: list[m.Instruction] = []
+        self.instructions: deque[m.Instruction] = deque()
         self.unfinished = len(structure.tasks)
         self.running = 0
-        self.timers = 0
-        self.asking: dict[int, str] = {}
+        self.asking: dict[int, Asked] = {}
+        self.due: dict[int, float] = {}
         self.runs: dict[int, int] = {}
         self.loops: dict[int, tuple[int, Any]] = {}
-        self.resumed: set[int] = set()
+        self.resumed: set[int] = set(resumed)
         self.verdicts: dict[int, Verdict] = {}
         self.approved: dict[int, State] = {}
         self.flow_state: State = PENDING
@@ -117,13 +164,26 @@ class Machine:
         self.steps = 0
         self.cancelled: str | None = None
         self._undecided: deque[int] = deque()
+        self._extras = plan.extras
         # bound once: the two moves that every task makes append to the columns directly
         self._log_at, self._log_task, self._log_what = (
             self.log.at.append,
             self.log.task.append,
             self.log.what.append,
         )
-        self._seeds = dict(seeds or {})
+        self._seeds: dict[int, State] = {}
+        for task, state in (seeds or {}).items():
+            self._plant(task, _innermost(state))
+
+    def _plant(self, task: int, state: State) -> None:
+        """Take in what a run before this one left of a task."""
+        self.flagged[task] = True
+        if isinstance(state, Looped):
+            self.loops[task] = (state.loop_count + 1, state.result)
+        elif isinstance(state, Resume):
+            self.resumed.add(task)
+        elif isinstance(state, (Finished, Scheduled)):
+            self._seeds[task] = state
 
     # -- doors -------------------------------------------------------------------------------------------------------
 
@@ -137,20 +197,23 @@ class Machine:
 
     def handle(self, stimulus: m.Stimulus) -> None:  # noqa: C901, PLR0912 - one row per stimulus, nothing else
         """Take one stimulus: append to `log`, `ready` and `instructions` what follows from it."""
-        at = stimulus.at
+        # a message may have lain in the mailbox for a while, and the log's time never runs backwards
+        at = max(stimulus.at, self.log.at[-1]) if self.log.at else stimulus.at
         if isinstance(stimulus, m.Started):
             self.started(stimulus.task, at)
         elif isinstance(stimulus, m.Returned):
             self.returned(stimulus.task, stimulus.value, at)
         elif isinstance(stimulus, m.Raised):
-            self._ended(stimulus.task, failure(stimulus.error), at)
+            self._ended(
+                stimulus.task, failure(stimulus.error), at, may_retry=not isinstance(stimulus.error, signals.ENDRUN)
+            )
         elif isinstance(stimulus, m.Ended):
             self._ended(stimulus.task, stimulus.state, at)
         elif isinstance(stimulus, m.StateAnswered):
-            self._state_answered(stimulus)
+            self._state_answered(stimulus.task, stimulus.state, at, final=stimulus.final)
         elif isinstance(stimulus, m.VerdictAnswered):
-            del self.asking[stimulus.task]
-            self._take_verdict(stimulus.task, stimulus.verdict, at)
+            if self.asking.pop(stimulus.task, None) is not None:  # else the run was cancelled meanwhile
+                self._take_verdict(stimulus.task, stimulus.verdict, at)
         elif isinstance(stimulus, m.LetGoOn):
             self._let_go_on(stimulus.task, at)
         elif isinstance(stimulus, m.CancelAsked):
@@ -163,9 +226,8 @@ class Machine:
             self._note(at, "step")
             self.steps += 1
             self.held = True
-        else:  # pragma: no cover - mypy proves that no stimulus is left
-            msg = f"no such stimulus: {shown(stimulus)}"
-            raise TypeError(msg)
+        else:
+            m.never(stimulus)
         self._settle(at)
 
     def started(self, task: int, at: float) -> None:
@@ -189,7 +251,7 @@ class Machine:
         state = _new(Success)  # what Success(SUCCEEDED, value) makes, without looking for tags
         state.message = SUCCEEDED
         state.result = value
-        state._extra = None  # noqa: SLF001 - a state's own slots
+        state._extra = self._extras[task]  # noqa: SLF001 - a state's own slots
         self.states[task] = state
         self._log_at(at)
         self._log_task(task)
@@ -211,8 +273,30 @@ class Machine:
                 self._settle(at)
 
     def end(self, state: State, at: float) -> None:
-        """Note the final state of the flow."""
+        """Note the state of the flow as a whole: its final one, or that it waits for a person."""
         self._say(at, FLOW, state)
+
+    def abandon(self, why: str, at: float) -> None:
+        """End all that has not ended, after the runner itself was broken off somewhere, perhaps inside a move.
+
+        The books are not trusted any more: columns are cut to equal length, and the rest is made up from the states.
+        """
+        log = self.log
+        whole = min(len(log.at), len(log.task), len(log.what))
+        del log.at[whole:], log.task[whole:], log.what[whole:]
+        last = {task: what for _, task, what in log.rows() if isinstance(what, State)}
+        for books in (self.ready, self.instructions, self._undecided, self.asking, self.due, self.approved):
+            books.clear()
+        at = max(at, log.at[-1]) if log.at else at
+        self.cancelled = self.cancelled or why
+        for task, state in enumerate(self.states):
+            if not is_final(state):
+                self._say(at, task, Cancelled(why))
+            elif last.get(task) is not state:
+                log.append(at, task, state)
+        self.waiting = [0] * len(self.states)
+        self.unfinished = self.running = 0
+        self.held = False
 
     # -- what it can be asked ----------------------------------------------------------------------------------------
 
@@ -229,7 +313,7 @@ class Machine:
     @property
     def is_parked(self) -> bool:
         """Whether nothing can go on without a person: tasks are paused, and all others wait for them."""
-        return bool(self.unfinished) and not (self.running or self.ready or self.timers or self.asking)
+        return bool(self.unfinished) and not (self.running or self.ready or self.due or self.asking)
 
     def run_count(self, task: int) -> int:
         """Return which attempt the task is at, from 1."""
@@ -242,11 +326,12 @@ class Machine:
 
     def outcome(self) -> State:
         """Return the state of the flow which the states of its tasks lead to."""
-        plan, states = self.plan, self.states
-        result = dict(zip(plan.tasks, states))
+        plan = self.plan
+        states = [NOT_RUN if state is PENDING else state for state in self.states] if self.unfinished else self.states
+        result = dict(zip(plan.tasks, states, strict=True))
         if self.cancelled is not None:
             return Cancelled(self.cancelled, result=result)
-        # a flow may have as many terminal tasks as tasks: look at each once, and then at the few kinds of states they have
+        # a flow may have as many terminal tasks as tasks: look at each once, then at the few kinds of states they have
         if not all(issubclass(kind, Finished) for kind in {type(states[task]) for task in plan.terminal}):
             paused = [task.name for task, state in result.items() if isinstance(state, Paused)]
             names = ", ".join(shown(name, 40) for name in paused[:5])
@@ -271,6 +356,12 @@ class Machine:
         if task == FLOW:
             self.flow_state = state
         else:
+            if not is_legal(self.states[task], state):
+                refuse_transition(self, task, state)
+            if type(state.message) not in _TEXT:
+                state.message = said(state.message)  # FAIL(error): events carry text
+            if state._extra is None:  # noqa: SLF001 - a state's own slots
+                state._extra = self._extras[task]  # noqa: SLF001 - made by the machine: the task's tags are missing
             self.states[task] = state
         self.log.append(at, task, state)
 
@@ -281,7 +372,7 @@ class Machine:
         """Decide on all tasks whose waiting is over; a queue, since a skip may run down a chain of any length."""
         while self._undecided:
             task = self._undecided.popleft()
-            if isinstance(self.states[task], Finished):
+            if is_final(self.states[task]):
                 continue
             if self.cancelled is not None:
                 self._enter(task, Cancelled(self.cancelled), at)
@@ -295,72 +386,75 @@ class Machine:
         if described.skip_on_upstream_skip:
             skipped = [edge for edge, state in upstream.items() if isinstance(state, Skipped)]
             if skipped:
-                name = shown(skipped[0].upstream_task.name, 60)
-                message = f"Left out because upstream {name} was skipped. With skip_on_upstream_skip=False this task would ask its trigger."
+                message = (
+                    f"Left out because upstream {shown(skipped[0].upstream_task.name, 60)} was skipped. "
+                    "With skip_on_upstream_skip=False this task would ask its trigger."
+                )
                 self.verdicts[task] = Verdict(passed=False, reason=message, decided_by=tuple(skipped))
                 self._move(task, Skipped(message), at)
                 return
         trigger = described.trigger
         if trigger is manual_only and task in self.resumed:
             self._take_verdict(task, Verdict(passed=True, reason="A person let the task go on."), at)
-        elif trigger is all_successful or isinstance(trigger, Trigger):
-            self._take_verdict(task, judge(trigger, upstream), at)
+        elif isinstance(trigger, Trigger):
+            self._take_verdict(task, verdict_of(trigger, upstream), at)
         else:
-            self.asking[task] = "trigger"
+            self.asking[task] = Asked()
             self.instructions.append(m.AskTrigger(task))
 
     def _take_verdict(self, task: int, verdict: Verdict, at: float) -> None:
         self.verdicts[task] = verdict
-        if self.cancelled is not None:
-            self._enter(task, Cancelled(self.cancelled), at)
-        elif not verdict.passed:
+        if not verdict.passed:
             self._move(task, verdict.state or TriggerFailed(verdict.reason), at)
+            return
+        seed = self._seeds.pop(task, None)
+        if seed is None:
+            self._approve(task)
         else:
-            seed = self._seeds.pop(task, None)
-            if isinstance(seed, Scheduled) and not isinstance(seed, Resume):
-                self._move(task, seed, at)  # it was waiting when the run before this one ended
-            else:
-                self._approve(task)
+            self._move(task, seed, at)  # it was waiting when the run before this one ended
 
     def _approve(self, task: int) -> None:
         """Make a task ready, after its handlers have seen that it is going to run."""
         if self.plan.handled[task]:
-            self._ask(task, Running(RUNNING.message), "start")
+            self._ask(task, Asked(Running(RUNNING.message)))
         else:
             self.ready.append(task)
 
-    def _ask(self, task: int, new: State, purpose: str) -> None:
-        self.asking[task] = purpose
-        self.instructions.append(m.AskHandlers(task, self.states[task], new))
+    def _ask(self, task: int, asked: Asked) -> None:
+        self.asking[task] = asked
+        if asked.new is not None:
+            self.instructions.append(m.AskHandlers(task, self.states[task], asked.new))
 
-    def _move(self, task: int, new: State, at: float) -> None:
+    def _move(self, task: int, new: State, at: float, *, may_retry: bool = True) -> None:
         """Take a task to a new state, after its handlers have had their say."""
-        if self.plan.handled[task]:
-            self._ask(task, new, "move")
+        if self.plan.handled[task] and self.cancelled is None:
+            self._ask(task, Asked(new, may_retry))
         else:
-            self._enter(task, new, at)
+            self._enter(task, new, at, may_retry=may_retry)
 
-    def _state_answered(self, answer: m.StateAnswered) -> None:
-        purpose = self.asking.pop(answer.task)
-        if self.cancelled is not None and not isinstance(answer.state, Finished):
-            self._enter(answer.task, Cancelled(self.cancelled), answer.at)
-        elif purpose == "start" and isinstance(answer.state, Running):
-            self.approved[answer.task] = answer.state
-            self.ready.append(answer.task)
-        else:
-            self._enter(answer.task, answer.state, answer.at, may_retry=not answer.final)
+    def _state_answered(self, task: int, state: State, at: float, *, final: bool) -> None:
+        asked = self.asking.pop(task, None)
+        if asked is None:
+            return  # the run was cancelled meanwhile
+        # handlers which answer a retry with a failure do not want the retry
+        may_retry = asked.may_retry and not final and not isinstance(self.states[task], Failed)
+        self._enter(task, _innermost(state), at, may_retry=may_retry)
 
-    def _ended(self, task: int, state: State, at: float) -> None:
+    def _ended(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Take in how a body ended."""
-        if not isinstance(self.states[task], Running):
+        if not isinstance(self.states[task], Running) or task in self.asking:
             refuse_transition(self, task, state)
         self.running -= 1
-        if self.cancelled is not None and not isinstance(state, Success):
-            state = state if isinstance(state, Cancelled) else Cancelled(self.cancelled, result=state.result)
+        if not isinstance(state, (Finished, Scheduled)):
+            problem = TypeError(f"a body ended as {said(state)}: it can end in a final state, or in one that waits.")
+            state, may_retry = Failed(str(problem), result=problem), False
+        if self.cancelled is not None and not isinstance(state, (Success, Cancelled)):
+            state = Cancelled(self.cancelled, result=state.result)
         elif isinstance(state, Looped):
             count = self.loops.get(task, (1, None))[0]
-            state.loop_count = count
-        self._move(task, state, at)
+            if state.loop_count != count:
+                state = Looped(state.message, state.result, loop_count=count, context=state.context)
+        self._move(task, state, at, may_retry=may_retry)
 
     def _enter(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Give a task run its new state and draw the consequences."""
@@ -378,15 +472,15 @@ class Machine:
             self._undecided.append(task)
         elif isinstance(state, Scheduled):
             if isinstance(state, Retrying):
-                self.runs[task] = self.run_count(task) + 1
+                self.runs[task] = max(self.run_count(task), state.run_count) + 1
             if state.start_time is not None:
-                self.timers += 1
-                self.instructions.append(m.StartTimer(task, state.start_time.timestamp()))
+                self.due[task] = state.start_time.timestamp()
+                self.instructions.append(m.StartTimer(task, self.due[task]))
         elif isinstance(state, Running):
-            self.approved[task] = state
+            self.approved[task] = state  # what the handlers agreed to begin with
             self.ready.append(task)
         else:
-            self._approve(task)  # a handler sent it back to the start
+            self._approve(task)  # handlers sent it back to the start
 
     def _has_attempts_left(self, task: int, state: State) -> bool:
         described = self.plan.tasks[task]
@@ -401,7 +495,7 @@ class Machine:
     def _retrying(self, task: int, at: float) -> State:
         described = self.plan.tasks[task]
         count = self.run_count(task)
-        due = dt.datetime.fromtimestamp(at, dt.timezone.utc) + (described.retry_delay or dt.timedelta())
+        due = _moment(at) + (described.retry_delay or dt.timedelta())
         message = f"Attempt {count} of {described.max_retries + 1} failed; the next one follows."
         return Retrying(message, start_time=due, run_count=count)
 
@@ -414,21 +508,20 @@ class Machine:
                 self.flagged[child] = True
             self.waiting[child] -= 1
             if not self.waiting[child]:
-                if self.flagged[child] or self.cancelled is not None or child in self._seeds:
+                if self.flagged[child] or self.cancelled is not None:
                     self._undecided.append(child)
                 else:
-                    self._approve(child)
+                    self.ready.append(child)
 
-    # -- people ------------------------------------------------------------------------------------------------------
+    # -- people and timers -------------------------------------------------------------------------------------------
 
     def _let_go_on(self, task: int, at: float) -> None:
+        if at < self.due.get(task, float("inf")):
+            return  # the timer was meant for an earlier state of the task
+        del self.due[task]
         state = self.states[task]
-        if not isinstance(state, Scheduled):
-            return  # cancelled meanwhile, or asked twice
-        if state.start_time is not None:
-            self.timers -= 1
         if isinstance(state, Paused):
-            self._enter(task, Resume(state.message), at)
+            self._enter(task, Resume(state.message, start_time=_moment(at)), at)
         elif isinstance(state, Retrying):
             self._approve(task)  # nothing upstream has changed: the trigger has answered
         else:
@@ -444,16 +537,16 @@ class Machine:
         if task is None:
             self.held, self.steps = False, 0
         for number, state in enumerate(self.states):
-            if (
-                isinstance(state, Paused)
-                and state.start_time is None
-                and task in {None, number}
-                and number not in self.asking
-            ):
-                self._let_go_on(number, at)
+            if isinstance(state, Paused) and task in {None, number} and number not in self.asking:
+                self.due.pop(number, None)
+                self._enter(number, Resume(state.message, start_time=_moment(at)), at)
 
     def _cancel(self, why: str, at: float) -> None:
-        """End the run: what has not started is cancelled at once, what runs is asked to stop."""
+        """End the run: what has not started is cancelled at once, what runs is asked to stop.
+
+        From here on handlers have no say, so that one which does not return cannot hold the run up; what they are asked
+        about now ends as its body did, when it did well.
+        """
         if self.cancelled is not None:
             return
         self._note(at, "cancel")
@@ -461,12 +554,25 @@ class Machine:
         self.held = False
         self.ready.clear()
         self.approved.clear()
-        self._undecided.clear()
+        self.due.clear()
+        asking = self.asking.copy()
+        self.asking.clear()
         for task, state in enumerate(self.states):
-            if isinstance(state, Running):
+            if isinstance(state, Running) and task not in asking:
                 self._say(at, task, Cancelling("Asked to stop."))
                 self.instructions.append(m.StopBody(task))
-            elif not isinstance(state, Finished) and task not in self.asking:
-                if isinstance(state, Scheduled) and state.start_time is not None:
-                    self.timers -= 1
-                self._enter(task, Cancelled(why), at)
+            elif task in asking or not is_final(state):
+                new = asking[task].new if task in asking else None
+                self._enter(task, new if isinstance(new, Success) else Cancelled(why), at, may_retry=False)
+        self._undecided.clear()
+
+
+def _innermost(state: State) -> State:
+    """Return the state that a meta state such as `Submitted` wraps."""
+    while state.is_meta_state():
+        state = state.state or Pending()  # type: ignore[attr-defined]  # every meta state has one
+    return state
+
+
+def _moment(at: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at, dt.timezone.utc)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from flowbook.states import State
     from flowbook.triggers import Verdict
 
@@ -17,23 +19,25 @@ __all__ = [
     "Instruction",
     "LetGoOn",
     "PauseAsked",
+    "Question",
     "Raised",
     "ResumeAsked",
     "Returned",
-    "Started",
     "StartTimer",
+    "Started",
     "StateAnswered",
     "StepAsked",
     "Stimulus",
     "StopBody",
     "VerdictAnswered",
+    "never",
 ]
 
 
 # -- stimuli: something happened ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Started:
     """A task was taken out of the ready queue and its body begins."""
 
@@ -41,7 +45,7 @@ class Started:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Returned:
     """A body returned a value."""
 
@@ -50,7 +54,7 @@ class Returned:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Raised:
     """A body raised; a signal becomes its state, any other exception a failure."""
 
@@ -59,7 +63,7 @@ class Raised:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ended:
     """A body ended in a state that its executor names: timed out, cancelled, lost."""
 
@@ -68,7 +72,7 @@ class Ended:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StateAnswered:
     """State handlers answered; `final` when one of them failed, so that nothing is retried."""
 
@@ -78,7 +82,7 @@ class StateAnswered:
     final: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class VerdictAnswered:
     """A custom trigger answered."""
 
@@ -87,15 +91,15 @@ class VerdictAnswered:
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LetGoOn:
-    """A waiting task may go on: its timer fired, or a person resumed it."""
+    """The timer of a waiting task fired."""
 
     task: int
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CancelAsked:
     """Somebody asked to cancel the run."""
 
@@ -103,47 +107,47 @@ class CancelAsked:
     why: str = "Cancel was requested."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PauseAsked:
     """Somebody asked that nothing new be started."""
 
     at: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ResumeAsked:
-    """Somebody asked to go on: the run, and the tasks that wait for a person (or only `task`)."""
+    """Somebody asked to go on: the run and its paused tasks, or only `task`."""
 
     at: float
     task: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StepAsked:
     """Somebody asked to start one more task and then hold."""
 
     at: float
 
 
-Stimulus = Union[
-    Started,
-    Returned,
-    Raised,
-    Ended,
-    StateAnswered,
-    VerdictAnswered,
-    LetGoOn,
-    CancelAsked,
-    PauseAsked,
-    ResumeAsked,
-    StepAsked,
-]
+Stimulus: TypeAlias = (
+    Started
+    | Returned
+    | Raised
+    | Ended
+    | StateAnswered
+    | VerdictAnswered
+    | LetGoOn
+    | CancelAsked
+    | PauseAsked
+    | ResumeAsked
+    | StepAsked
+)
 
 
 # -- instructions: something to do (running bodies goes through the ready queue) ---------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AskHandlers:
     """Call the task's state handlers and answer with `StateAnswered`."""
 
@@ -152,14 +156,14 @@ class AskHandlers:
     new: State
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AskTrigger:
     """Call the task's own trigger and answer with `VerdictAnswered`."""
 
     task: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StartTimer:
     """Send `LetGoOn` at `due` (seconds since the epoch)."""
 
@@ -167,11 +171,20 @@ class StartTimer:
     due: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StopBody:
     """Stop a body that is running, or let go of it, and answer with `Ended`."""
 
     task: int
 
 
-Instruction = Union[AskHandlers, AskTrigger, StartTimer, StopBody]
+# What is put to code of a user and answered by a stimulus.
+Question: TypeAlias = AskHandlers | AskTrigger
+
+Instruction: TypeAlias = AskHandlers | AskTrigger | StartTimer | StopBody
+
+
+def never(message: NoReturn) -> NoReturn:
+    """Refuse what cannot be: mypy proves that a chain of `isinstance` which ends here has forgotten nothing."""
+    msg = f"no such message: {message!r}"
+    raise TypeError(msg)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowbook.engine.coroutines import awaited
 from flowbook.errors import FlowError, shown
 from flowbook.tasks.base import attribute_changes
 from flowbook.triggers import all_successful
@@ -71,21 +72,22 @@ class Structure:
             self.slugs.append(node.slug)
             self.waiting.append(len(edges))
             self.children.append([index[edge.downstream_task] for edge in node.downstream])
-            keyed = (
-                tuple([(edge.key, index[edge.upstream_task]) for edge in edges if edge.key is not None])
+            self.inputs.append(
+                tuple([(edge.key, index[edge.upstream_task]) for edge in edges if edge.key is not None]) or None
                 if edges
-                else ()
+                else None
             )
-            self.inputs.append(keyed or None)
             self.constants.append(dict(node.constants) if node.constants else None)
             self.edges.append(edges)
             if not edges:
                 self.roots.append(number)
             if not node.downstream:
                 self.terminal.append(number)
-            if any(edge.mapped for edge in edges):
-                msg = f"task {shown(task.name)} has mapped edges; mapping is not part of this version. Bind it without mapped=True."
-                raise FlowError(msg)
+            if any([edge.mapped for edge in edges]):  # noqa: C419 - a generator costs more than the few edges of a task
+                raise FlowError(
+                    f"task {shown(task.name)} has mapped edges; mapping is not part of this version. "
+                    "Bind it without mapped=True."
+                )
 
 
 class Plan:
@@ -94,14 +96,15 @@ class Plan:
     Attributes:
         structure: the graph as numbers.
         bodies: the function to call for each task.
-        special: whether a task must be looked at before it may run: its own trigger, or no skipping.
+        special: whether a task must be looked at before it may run, because it has a trigger of its own.
         handled: whether a task has state handlers.
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
+        extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
 
     """
 
-    __slots__ = ("bodies", "flow", "guarded", "handled", "reference", "special", "structure")
+    __slots__ = ("bodies", "extras", "flow", "guarded", "handled", "reference", "special", "structure")
 
     def __init__(self, flow: Flow) -> None:
         structure: Structure = flow._memoised("structure", lambda: Structure(flow))  # noqa: SLF001 - kept until the flow changes
@@ -113,6 +116,7 @@ class Plan:
         self.bodies: list[Callable[..., Any]] = kept[1]
         self.special: list[bool] = kept[2]
         self.guarded: list[bool] = kept[3]
+        self.extras: list[dict[str, Any] | None] = kept[4]
         # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
         chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
@@ -138,10 +142,11 @@ class Plan:
         return found
 
 
-def _described(tasks: tuple[Task, ...]) -> tuple[list[Any], list[bool], list[bool]]:
-    """Read what the tasks say of themselves: their bodies, whether they are special, whether they are guarded."""
+def _described(tasks: tuple[Task, ...]) -> tuple[list[Any], list[bool], list[bool], list[dict[str, Any] | None]]:
+    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry."""
     return (
-        [task.run for task in tasks],
+        awaited([task.run for task in tasks]),
         [task.trigger is not all_successful for task in tasks],
-        [task.timeout is not None or task.log_stdout for task in tasks],
+        [bool(task.timeout) or task.log_stdout for task in tasks],
+        [{"context": {"tags": sorted(task.tags)}, "cached_inputs": None} if task.tags else None for task in tasks],
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flowbook.engine import messages as m
-from flowbook.engine.machine import Machine
+from flowbook.engine.invariants import is_final
+from flowbook.engine.machine import Machine, verdict_of
 from flowbook.engine.plan import Plan
 from flowbook.errors import shown
-from flowbook.states import Finished, State, Success
-from flowbook.triggers import judge
+from flowbook.states import Success
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowbook.flows import Flow
+    from flowbook.states import State
     from flowbook.tasks.base import Task
 
 __all__ = ["propagate"]
@@ -47,27 +48,29 @@ def propagate(flow: Flow, assumed_states: Mapping[Task, State] | None = None) ->
     assumed: dict[int, State] = {}
     plan = Plan(flow)
     for task, state in (assumed_states or {}).items():
-        if not isinstance(state, Finished):
-            msg = f"{shown(state)} cannot be assumed of task {shown(task.name)}: a body ends in a final state, for instance Failed()."
-            raise TypeError(msg)
+        if not is_final(state):
+            raise TypeError(
+                f"{shown(state)} cannot be assumed of task {shown(task.name)}: "
+                "a body ends in a final state, for instance Failed()."
+            )
         assumed[plan.number(task)] = state
     plan.handled = [False] * len(plan.tasks)
     machine = Machine(plan)
     machine.begin(0.0)
     while machine.ready or machine.instructions:
-        while machine.instructions:
-            _follow(machine, machine.instructions.pop())
-        if machine.ready:
-            task_number = machine.ready.popleft()
-            machine.started(task_number, 0.0)
-            # retries are taken as used up: what is assumed is how the last attempt ends
-            machine.runs[task_number] = plan.tasks[task_number].max_retries + 1
-            machine.handle(m.Ended(task_number, assumed.get(task_number, Success("Assumed to succeed.")), 0.0))
-    return dict(zip(plan.tasks, machine.states))
+        if machine.instructions:
+            _follow(machine, machine.instructions.popleft())
+            continue
+        number = machine.ready.popleft()
+        machine.started(number, 0.0)
+        # retries are taken as used up: what is assumed is how the last attempt ends
+        machine.runs[number] = plan.tasks[number].max_retries + 1
+        machine.handle(m.Ended(number, assumed.get(number, Success("Assumed to succeed.")), 0.0))
+    return dict(zip(plan.tasks, machine.states, strict=True))
 
 
-def _follow(machine: Machine, instruction: Any) -> None:
+def _follow(machine: Machine, instruction: m.Instruction) -> None:
     if isinstance(instruction, m.AskTrigger):
-        task = instruction.task
-        verdict = judge(machine.plan.tasks[task].trigger, machine.upstream_states(task))
-        machine.handle(m.VerdictAnswered(task, verdict, 0.0))
+        upstream = machine.upstream_states(instruction.task)
+        verdict = verdict_of(machine.plan.tasks[instruction.task].trigger, upstream)
+        machine.handle(m.VerdictAnswered(instruction.task, verdict, 0.0))

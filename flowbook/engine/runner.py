@@ -2,38 +2,34 @@
 
 All that comes in (a finished body, a timer, a Cancel button) goes through one mailbox and is taken in by `pump`. Events
 are published first and acted on afterwards, so nobody ever sees a child start before its parent's end. Which thread
-runs the bodies is the executor's business: it drives the runner by `pump`, `take`, `attempt` and `settle`.
+runs the bodies is the executor's business: it drives the runner by `pump`, the machine's ``ready`` and `arguments`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from flowbook import signals
-from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
 from flowbook.engine.attempt import BodyTimedOut, call_guarded
-from flowbook.engine.frame import RunFrame
+from flowbook.engine.coroutines import AsyncBody, RunLoop
+from flowbook.engine.interrupts import BodyStopped, Interruption
 from flowbook.engine.machine import Machine
+from flowbook.engine.questions import answer
 from flowbook.engine.stream import Stream
-from flowbook.errors import shown
-from flowbook.states import Cancelled, Failed, State, TimedOut
-from flowbook.triggers import judge
+from flowbook.states import Cancelled, State, TimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowbook.engine.clock import Clock
+    from flowbook.engine.frame import RunFrame
     from flowbook.engine.plan import Plan
 
-__all__ = ["BodyStopped", "Bell", "Runner", "consult"]
-
-
-class BodyStopped(BaseException):
-    """Raised inside a body that was asked to stop."""
+__all__ = ["Bell", "Runner"]
 
 
 class Bell:
@@ -49,10 +45,8 @@ class Bell:
 
     def ring(self) -> None:
         """Wake the waiter, now or when it next waits; ringing twice is ringing once."""
-        try:
+        with contextlib.suppress(RuntimeError):  # rung already and not heard yet
             self._lock.release()
-        except RuntimeError:
-            pass  # rung already and not heard yet
 
     def wait(self, seconds: float | None) -> bool:
         """Wait for a ring; return whether there was one."""
@@ -71,10 +65,25 @@ class Runner:
         given: context values people set.
         task_contexts: context values for single tasks, by number.
         seeds: states to start from, by number.
+        task_handlers: state handlers for all tasks, called after those of the task itself.
+
+    Attributes:
+        interruption: what the SIGINT handler and the driving loop tell each other.
+        coroutines: the event loop of async bodies.
+        stop_body: how the executor stops a body, or lets go of it; None when there is nothing to stop.
+        ask: how the executor has handlers and triggers asked.
+        on_post: told of news by whoever posts them, while bodies run on the driving thread.
 
     """
 
-    def __init__(  # noqa: PLR0913 - everything a run depends on is an argument
+    # declared here for those who read a runner from below: mypy follows no circle of imports to find them
+    plan: Plan
+    machine: Machine
+    run_id: str
+    name: str
+    parameters: dict[str, Any]
+
+    def __init__(
         self,
         plan: Plan,
         clock: Clock,
@@ -85,6 +94,7 @@ class Runner:
         given: Mapping[str, Any] | None = None,
         task_contexts: Mapping[int, Mapping[str, Any]] | None = None,
         seeds: Mapping[int, State] | None = None,
+        task_handlers: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self.plan = plan
         self.clock = clock
@@ -93,16 +103,20 @@ class Runner:
         self.parameters = dict(parameters or {})
         self.given = dict(given or {})
         self.task_contexts = dict(task_contexts or {})
-        self.machine = Machine(plan, seeds)
+        self.task_handlers = tuple(task_handlers)
+        if self.task_handlers:
+            plan.handled = [True] * len(plan.tasks)
+        let_go_on = [task for task, values in self.task_contexts.items() if values.get("resume")]
+        self.machine = Machine(plan, seeds, range(len(plan.tasks)) if self.given.get("resume") else let_go_on)
         self.stream = Stream(self.machine.log, plan.structure.slugs)
         self.mailbox: deque[m.Stimulus] = deque()
         self.bell = Bell()
         self.timers: list[tuple[float, int]] = []
-        self.started = clock.now()
-        # The executor's own ways: how to stop a body, and where to ask handlers (None: here and now).
+        self.started: float = clock.now()
+        self.interruption = Interruption()
+        self.coroutines = RunLoop()
         self.stop_body: Callable[[int], None] | None = None
-        self.ask_elsewhere: Callable[[m.Instruction], None] | None = None
-        # Set by an executor that can be told of news while it waits or runs a body.
+        self.ask: Callable[[m.Question], None] = _nobody_to_ask
         self.on_post: Callable[[m.Stimulus], None] | None = None
 
     # -- for everybody, on any thread ---------------------------------------------------------------------------------
@@ -120,41 +134,38 @@ class Runner:
         """Start the run."""
         self.started = self.clock.now()
         self.machine.begin(self.started)
-        self.carry_out()
+        self.stream.publish()
 
     def pump(self) -> None:
-        """Take in the mailbox and the timers that are due, and carry out what follows."""
-        machine = self.machine
-        while self.mailbox:
-            machine.handle(self.mailbox.popleft())
-            self.carry_out()
-        while self.timers and self.timers[0][0] <= self.clock.now():
-            machine.handle(m.LetGoOn(heapq.heappop(self.timers)[1], self.clock.now()))
-            self.carry_out()
-        if machine.instructions or self.stream.readers:
-            self.carry_out()
+        """Take in the mailbox, carry out what the machine instructs, and let go on what is due, until all is done.
 
-    def carry_out(self) -> None:
-        """Publish what happened, then do what the machine instructs, until it has no more instructions."""
-        machine = self.machine
+        What people ask comes first: a Cancel is heard between two handlers that answer for ever.
+        """
+        machine, mailbox, timers = self.machine, self.mailbox, self.timers
         self.stream.publish()
-        while machine.instructions:
-            todo = machine.instructions.copy()
-            machine.instructions.clear()
-            for instruction in todo:
-                self._carry_out(instruction)
+        while True:
+            if mailbox:
+                machine.handle(mailbox.popleft())
+            elif machine.instructions:
+                self._carry_out(machine.instructions.popleft())
+            elif timers and timers[0][0] <= self.clock.now():
+                machine.handle(m.LetGoOn(heapq.heappop(timers)[1], self.clock.now()))
+            else:
+                return
             self.stream.publish()
 
     def _carry_out(self, instruction: m.Instruction) -> None:
         if isinstance(instruction, m.StartTimer):
             heapq.heappush(self.timers, (instruction.due, instruction.task))
+            self.bell.ring()  # who sleeps until an earlier timer, or for ever, must look again
         elif isinstance(instruction, m.StopBody):
             if self.stop_body is not None:
                 self.stop_body(instruction.task)
-        elif self.ask_elsewhere is not None:
-            self.ask_elsewhere(instruction)
+        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger)):
+            if instruction.task in self.machine.asking:  # else the run was cancelled meanwhile
+                self.ask(instruction)
         else:
-            self.machine.handle(self.answer(instruction, RunFrame(self)))
+            m.never(instruction)
 
     def seconds_to_wait(self) -> float | None:
         """Return how long nothing can happen by itself; None when only a message can change that.
@@ -167,7 +178,7 @@ class Runner:
             return None
         due = self.timers[0][0]
         if self.clock.is_virtual:
-            if self.machine.running:
+            if self.machine.running or self.machine.asking:
                 return None
             self.clock.advance(due)
             return 0.0
@@ -191,6 +202,10 @@ class Runner:
         """Call a body with its task's timeout and printing."""
         return call_guarded(self.plan.tasks[task], self.plan.bodies[task], kwargs)
 
+    def answer(self, question: m.Question, frame: RunFrame) -> m.Stimulus:
+        """Ask the state handlers or the trigger of a task, on this thread, and return their answer as a stimulus."""
+        return answer(self, question, frame)
+
     def ending(self, task: int, error: BaseException) -> m.Stimulus:
         """Say how an attempt ended that raised, as a stimulus; the traceback starts in the user's code."""
         at = self.clock.now()
@@ -199,49 +214,23 @@ class Runner:
         if isinstance(error, BodyTimedOut):
             return m.Ended(task, self.timed_out(task), at)
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-            error.__traceback__ = error.__traceback__.tb_next
+            # not by assignment: an exception may be a frozen dataclass
+            BaseException.with_traceback(error, error.__traceback__.tb_next)
         return m.Raised(task, error, at)
 
-    def timed_out(self, task: int, *, still_running: bool = False) -> State:
+    def timed_out(self, task: int, *, is_let_go: bool = False) -> State:
         """Return the state of a task whose time is over."""
         seconds = self.plan.tasks[task].timeout
-        more = " Its body is still running on its thread: only a process can be stopped." if still_running else ""
-        message = f"Timed out after {seconds} s.{more}"
+        message = f"Timed out after {seconds} s.{self.said_of_body(task) if is_let_go else ''}"
         return TimedOut(message, result=TimeoutError(message))
 
-    def answer(self, instruction: m.Instruction, frame: RunFrame) -> m.Stimulus:
-        """Ask the state handlers or the trigger of a task, and return their answer as a stimulus."""
-        frame.task = instruction.task
-        task = self.plan.tasks[instruction.task]
-        token = install_frame(frame)
-        try:
-            if isinstance(instruction, m.AskHandlers):
-                state, failed = consult(task, task.state_handlers, instruction.old, instruction.new)
-                return m.StateAnswered(instruction.task, state, self.clock.now(), final=failed)
-            verdict = judge(task.trigger, self.machine.upstream_states(instruction.task))
-            return m.VerdictAnswered(instruction.task, verdict, self.clock.now())
-        finally:
-            restore_frame(token)
+    def said_of_body(self, task: int) -> str:
+        """Say what becomes of a body that was let go of."""
+        if isinstance(self.plan.bodies[task], AsyncBody):
+            return ""  # it ends at its next await
+        return " Its body is still running on its thread: only a process can be stopped."
 
 
-def consult(subject: Any, handlers: list[Callable[..., Any]], old: State, new: State) -> tuple[State, bool]:
-    """Call state handlers in order; each sees the state of the one before it, and None keeps it.
-
-    Returns:
-        The state they agreed on, and whether one of them raised an error (a signal is an answer, not an error).
-
-    """
-    for handler in handlers:
-        try:
-            answered = handler(subject, old, new)
-        except signals.FlowbookSignal as signal:
-            new = signal.state
-        except Exception as error:  # noqa: BLE001 - a user's handler may raise anything; the run ends in a state
-            return Failed(f"A state handler raised {shown(error, 300)}", result=error), True
-        else:
-            if isinstance(answered, State):
-                new = answered
-            elif answered is not None:
-                problem = TypeError(f"a state handler returned {shown(answered)}; it must return a State or None.")
-                return Failed(str(problem), result=problem), True
-    return new, False
+def _nobody_to_ask(question: m.Question) -> None:
+    msg = f"no executor drives this run, so nobody can answer {question!r}."
+    raise RuntimeError(msg)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowbook.engine.invariants import is_final
+from flowbook.engine.machine import said
 from flowbook.errors import shown
 from flowbook.events import event_of
 from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, TriggerFailed
@@ -79,62 +81,75 @@ def tell(runner: Runner, task: int) -> Story:
 def root_cause(runner: Runner, task: int) -> int:
     """Return the number of the first task upstream whose own body brought the trouble, or -1 when all is well."""
     machine, index = runner.machine, runner.plan.structure.index
-    seen = set()
+    seen: set[int] = set()
     while isinstance(machine.states[task], (TriggerFailed, Skipped)) and task not in seen:
         seen.add(task)
         verdict = machine.verdicts.get(task)
-        decided = [index[edge.upstream_task] for edge in verdict.decided_by] if verdict else []
-        troubled = [
-            upstream for upstream in decided if isinstance(machine.states[upstream], (Failed, Skipped, Cancelled))
-        ]
+        if verdict is None or verdict.passed:
+            break  # its own body said so
+        decided = [index[edge.upstream_task] for edge in verdict.decided_by]
+        troubled = [upstream for upstream in decided if isinstance(machine.states[upstream], _TROUBLE)]
         if not troubled:
-            return task
+            break
         task = troubled[0]
-    return task if isinstance(machine.states[task], (Failed, Skipped, Cancelled)) else -1
+    return task if isinstance(machine.states[task], _TROUBLE) else -1
+
+
+_TROUBLE = (Failed, Skipped, Cancelled)
 
 
 def sentence(runner: Runner, task: int) -> str:
     """Return one sentence that says why a task is in the state it is in."""
-    machine, plan = runner.machine, runner.plan
-    state = machine.states[task]
-    described = plan.tasks[task]
-    verdict = machine.verdicts.get(task)
-    if isinstance(state, TriggerFailed) and verdict is not None:
-        names = _decided(runner, task)
-        return (
-            f"It did not run: its trigger {_trigger(described)} saw {names}."
-            if names
-            else f"It did not run. {verdict.reason}"
-        )
+    state, verdict = runner.machine.states[task], runner.machine.verdicts.get(task)
+    was_kept_from_running = verdict is not None and not verdict.passed
+    if isinstance(state, (TriggerFailed, Skipped)) and was_kept_from_running:
+        return _kept_from_running(runner, task, state)
     if isinstance(state, Skipped):
-        names = _decided(runner, task)
-        if verdict is not None and not verdict.passed and names:
-            return f"It was left out because {names}."
         return f"It left itself out: {state.message}" if state.message else "It left itself out."
-    if isinstance(state, Retrying):
-        return (
-            f"Attempt {machine.run_count(task) - 1} of {described.max_retries + 1} failed; it waits for its next one."
-        )
-    if isinstance(state, Paused):
-        return f"It waits for a person. {state.message or ''}".rstrip()
     if isinstance(state, Pending):
-        index = plan.structure.index
-        missing = {index[edge.upstream_task] for edge in plan.structure.edges[task]}
-        waits = [
-            shown(plan.tasks[number].name, 40) for number in sorted(missing) if not machine.states[number].is_finished()
-        ]
-        return (
-            f"It waits for {', '.join(waits[:4])}{' and more' if len(waits) > 4 else ''}."
-            if waits
-            else "It is ready and waits for its turn."
-        )
+        return _waiting(runner, task, state)
     if isinstance(state, Failed):
-        count = machine.run_count(task)
+        count = runner.machine.run_count(task)
         after = f" after {count} attempts" if count > 1 else ""
-        return f"It failed{after}: {_error(state)}."
+        return f"It failed{after}: {_ended(_error(state))}"
     if isinstance(state, Cancelled):
         return state.message or "The run was cancelled."
     return state.message or f"It is {type(state).__name__}."
+
+
+def _kept_from_running(runner: Runner, task: int, state: State) -> str:
+    names = _decided(runner, task)
+    verdict = runner.machine.verdicts[task]
+    if isinstance(state, Skipped):
+        return f"It was left out because {_ended(names)}" if names else f"It was left out. {_ended(verdict.reason)}"
+    is_own_trouble = isinstance(state.result, Exception)  # the trigger itself raised
+    if names and not is_own_trouble:
+        return f"It did not run: its trigger {_trigger(runner.plan.tasks[task])} saw {_ended(names)}"
+    return f"It did not run. {_ended(verdict.reason)}"
+
+
+def _waiting(runner: Runner, task: int, state: Pending) -> str:
+    machine, plan = runner.machine, runner.plan
+    if isinstance(state, Retrying):
+        count, promised = machine.run_count(task), plan.tasks[task].max_retries + 1
+        if count <= promised:
+            return f"Attempt {count - 1} of {promised} failed; it waits for its next one."
+        return f"It asked for another attempt, its {count}., and waits for it."
+    if isinstance(state, Paused):
+        for_whom = "a person" if state.start_time is None else "a person or its time"
+        return f"It waits for {for_whom}. {state.message or ''}".rstrip()
+    missing = {plan.structure.index[edge.upstream_task] for edge in plan.structure.edges[task]}
+    waits = [shown(plan.tasks[number].name, 40) for number in sorted(missing) if not is_final(machine.states[number])]
+    if waits:
+        return f"It waits for {', '.join(waits[:_NAMED])}{' and more' if len(waits) > _NAMED else ''}."
+    if task in machine.due:
+        return "It waits for its time."
+    return "It is ready and waits for its turn."
+
+
+# How many tasks a sentence names; more would not be read.
+_NAMED = 4
+_DECIDED = 3
 
 
 def _trigger(task: object) -> str:
@@ -144,12 +159,22 @@ def _trigger(task: object) -> str:
 
 def _error(state: State) -> str:
     if isinstance(state.result, BaseException):
-        return (
-            f"{type(state.result).__name__}: {shown(str(state.result), 200)[1:-1]}"
-            if state.message
-            else shown(state.result)
-        )
+        if not state.message:
+            return said(state.result)
+        words = _words(state.result)
+        return f"{type(state.result).__name__}: {words}" if words else type(state.result).__name__
     return state.message or "no reason was given"
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return shown(str(error), 200)[1:-1]
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything, and the story must be told
+        return ""
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def _decided(runner: Runner, task: int) -> str:
@@ -162,5 +187,5 @@ def _decided(runner: Runner, task: int) -> str:
         detail = f" ({_error(state)})" if isinstance(state, Failed) and not isinstance(state, TriggerFailed) else ""
         words.append(f"{edge.upstream_task.name[:60]} {type(state).__name__}{detail}")
     distinct = list(dict.fromkeys(words))
-    more = f" and {len(distinct) - 3} more" if len(distinct) > 3 else ""
-    return ", ".join(distinct[:3]) + more
+    more = f" and {len(distinct) - _DECIDED} more" if len(distinct) > _DECIDED else ""
+    return ", ".join(distinct[:_DECIDED]) + more

@@ -65,6 +65,7 @@ class Stream:
         for reader in list(self.readers):
             try:
                 reader(batch)
-            except Exception as error:  # noqa: BLE001 - a listener's fault must not disturb the run
-                self.readers.remove(reader)
+            except BaseException as error:  # noqa: BLE001, PERF203 - a listener's fault must not disturb the run
+                if reader in self.readers:
+                    self.readers.remove(reader)
                 self.broken.append((reader, error))

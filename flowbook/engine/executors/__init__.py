@@ -42,12 +42,16 @@ def executor_of(executor: Any) -> Executor:
         if executor in _NAMES:
             made: Executor = _NAMES[executor]()
             return made
-        msg = f"executor={shown(executor)} is not known.{nearest(executor, _NAMES)} Known: {', '.join(_NAMES)}, or an executor object."
-        raise UnknownArgument(msg)
+        raise UnknownArgument(
+            f"executor={shown(executor)} is not known.{nearest(executor, _NAMES)} "
+            f"Known: {', '.join(_NAMES)}, or an executor object."
+        )
     if isinstance(executor, type):
         executor = executor()
     if not hasattr(executor, "drive"):
-        msg = f"executor={shown(executor)} cannot drive a run. Use one of {', '.join(_NAMES)}, or flowbook.executors.ThreadExecutor(workers=8)."
-        raise UnknownArgument(msg)
+        raise UnknownArgument(
+            f"executor={shown(executor)} cannot drive a run. "
+            f"Use one of {', '.join(_NAMES)}, or flowbook.executors.ThreadExecutor(workers=8)."
+        )
     found: Executor = executor
     return found

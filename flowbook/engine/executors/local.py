@@ -1,98 +1,28 @@
 """The local executor: bodies run one after another on the calling thread.
 
-So matplotlib, debuggers and `input` work as in a plain cell. On the main thread a SIGINT handler of our own is in place
-while the run lasts: an interrupt that arrives between two bodies is noted and becomes a clean cancel, and one that
-arrives inside a body is raised there. Without it a KeyboardInterrupt could land inside the machine.
+So matplotlib, debuggers and `input` work as in a plain cell, and an interrupt reaches the body that runs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 from typing import TYPE_CHECKING, Any
 
 from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
-from flowbook.engine.attempt import in_main_thread
-from flowbook.engine.frame import RunFrame
-from flowbook.engine.runner import BodyStopped
+from flowbook.engine.frame import NO_TASK, RunFrame
+from flowbook.engine.interrupts import (
+    BY_KEYBOARD,
+    BY_OUTER_RUN,
+    BodyStopped,
+    RunInterrupted,
+    in_main_thread,
+    wake_main_thread,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
     from flowbook.engine.runner import Runner
 
-__all__ = ["Interruption", "LocalExecutor", "RunInterrupted", "interrupts"]
-
-
-class RunInterrupted(KeyboardInterrupt):
-    """An interrupt that cancelled a run; a run around that run knows by it that it was interrupted too."""
-
-
-class Interruption:
-    """What the SIGINT handler and the driving loop tell each other.
-
-    Attributes:
-        in_body: a body of the user runs on the main thread, so an exception may be raised there.
-        asked: an interrupt came.
-        stopping: the run asks the body to stop.
-
-    """
-
-    __slots__ = ("asked", "in_body", "stopping")
-
-    def __init__(self) -> None:
-        self.in_body = False
-        self.asked = False
-        self.stopping = False
-
-
-@contextlib.contextmanager
-def interrupts(runner: Runner, state: Interruption) -> Iterator[None]:
-    """Turn an interrupt into a clean cancel while the block lasts, and raise it again at its end."""
-    if not in_main_thread():
-        yield
-        return
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-        if state.stopping:
-            state.stopping = False
-            if state.in_body:
-                state.in_body = False
-                raise BodyStopped
-            return  # the body ended by itself in between; the mailbox holds the cancel
-        state.asked = True
-        runner.mailbox.append(m.CancelAsked(runner.clock.now(), "Interrupted from the keyboard."))
-        runner.bell.ring()
-        if state.in_body:
-            state.in_body = False
-            raise RunInterrupted
-
-    try:
-        before = signal.signal(signal.SIGINT, on_interrupt)
-    except ValueError:  # a subinterpreter: signals arrive elsewhere
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if state.asked:
-        raise RunInterrupted
-
-
-def _wake_main_thread() -> None:
-    """Deliver SIGINT to the main thread, so that a sleeping body notices at once."""
-    if hasattr(signal, "pthread_kill"):
-        ident = threading.main_thread().ident
-        if ident is not None:
-            signal.pthread_kill(ident, signal.SIGINT)
-    else:
-        import _thread  # Windows: wakes at the next bytecode only
-
-        _thread.interrupt_main()
+__all__ = ["LocalExecutor", "OneByOne"]
 
 
 class LocalExecutor:
@@ -102,86 +32,133 @@ class LocalExecutor:
 
     def drive(self, runner: Runner) -> None:
         """Run bodies until all tasks have ended or only a person can go on."""
-        state = Interruption()
-        frame = RunFrame(runner)
-        token = install_frame(frame)
-        runner.stop_body = None
-
-        def on_post(stimulus: m.Stimulus) -> None:
-            if isinstance(stimulus, m.CancelAsked) and state.in_body and not in_main_thread():
-                state.stopping = True
-                _wake_main_thread()
-
-        if in_main_thread():
-            runner.on_post = on_post
+        hand = OneByOne(runner)
         try:
-            with interrupts(runner, state):
-                while True:
-                    runner.pump()
-                    run_ready(runner, frame, state)
-                    if runner.is_over:
-                        break
-                    if not runner.machine.may_start:
-                        seconds = runner.seconds_to_wait()
-                        if seconds is None or seconds > 0:
-                            runner.bell.wait(seconds)
+            while True:
+                hand.turn()
+                if runner.is_over:
+                    return
+                if not runner.machine.may_start:
+                    seconds = runner.seconds_to_wait()
+                    if seconds is None or seconds > 0:
+                        runner.bell.wait(seconds)
         finally:
-            runner.on_post = None
+            hand.leave()
+
+
+class OneByOne:
+    """Runs bodies, handlers and triggers on the calling thread, one at a time, for one drive of a run."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.frame = RunFrame(runner)
+        self.state = runner.interruption
+        runner.ask = self.ask
+        runner.stop_body = None  # a cancel is taken in between two bodies, when none runs
+        if in_main_thread():
+            runner.on_post = self.on_post
+
+    def leave(self) -> None:
+        """Take no more part in the run."""
+        self.runner.on_post = None
+
+    def on_post(self, stimulus: m.Stimulus) -> None:
+        """Stop the body that runs on the main thread, when another thread asks to cancel the run."""
+        if isinstance(stimulus, m.CancelAsked) and self.state.in_body and not in_main_thread():
+            self.state.stopping = True
+            wake_main_thread()
+
+    def turn(self, at_most: int | None = None) -> None:
+        """Take in what happened and run bodies until none is ready; `at_most` so many."""
+        token = install_frame(self.frame)
+        try:
+            self.runner.pump()
+            if at_most != 0:
+                self._run_ready(at_most)
+        except (RunInterrupted, BodyStopped) as error:
+            # it came at the moment at which code of a user that had ended by itself was being left
+            self.state.in_body = False
+            if self.frame.task != NO_TASK:
+                self._take_in(self.frame.task, error)
+            else:
+                self._has_stopped_us(error)
+        finally:
             restore_frame(token)
 
+    def _run_ready(self, at_most: int | None) -> None:
+        """Run ready bodies until there are none.
 
-def run_ready(runner: Runner, frame: RunFrame, state: Interruption, *, at_most: int | None = None) -> None:  # noqa: C901 - the loop that must be fast
-    """Run ready bodies until there are none, or there is something else to take in.
+        This is the hot path of every sequential run: what it needs is in local names, and a plain task makes two calls
+        into the machine and none elsewhere.
+        """
+        runner, frame, state = self.runner, self.frame, self.state
+        machine, mailbox, stream = runner.machine, runner.mailbox, runner.stream
+        structure, guarded, bodies = runner.plan.structure, runner.plan.guarded, runner.plan.bodies
+        inputs, constants = structure.inputs, structure.constants
+        ready, states, timers, readers = machine.ready, machine.states, runner.timers, stream.readers
+        started, returned, instructions = machine.started, machine.returned, machine.instructions
+        monotonic, offset = runner.clock.reading
+        at = monotonic() + offset
+        while ready and (machine.steps > 0 or not machine.held):
+            task = ready.popleft()
+            started(task, at)
+            if readers:
+                stream.publish()
+            frame.task = task
+            fixed, wanted = constants[task], inputs[task]
+            kwargs: dict[str, Any] = dict(fixed) if fixed else {}
+            if wanted:
+                for key, upstream in wanted:
+                    kwargs[key] = states[upstream].result
+            try:
+                state.in_body = True
+                value = runner.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
+                state.in_body = False
+            except BaseException as error:  # noqa: BLE001 - whatever a user's body raises ends in a state
+                state.in_body = False
+                self._take_in(task, error)
+                at = monotonic() + offset
+            else:
+                frame.task = NO_TASK
+                at = monotonic() + offset
+                returned(task, value, at)
+            if mailbox or instructions or readers or timers:
+                runner.pump()
+                at = monotonic() + offset
+            if at_most is not None:
+                at_most -= 1
+                if not at_most:
+                    return
 
-    This is the hot path of every sequential run: what it needs is in local names, and a plain task makes two calls
-    into the machine and none elsewhere.
-    """
-    machine, mailbox, stream = runner.machine, runner.mailbox, runner.stream
-    structure, guarded, bodies = runner.plan.structure, runner.plan.guarded, runner.plan.bodies
-    inputs, constants = structure.inputs, structure.constants
-    ready, states, timers, readers = machine.ready, machine.states, runner.timers, stream.readers
-    started, returned, instructions = machine.started, machine.returned, machine.instructions
-    monotonic, offset = runner.clock.reading
-    at = monotonic() + offset
-    while machine.may_start:
-        task = ready.popleft()
-        started(task, at)
-        if readers:
-            stream.publish()
-        frame.task = task
-        fixed, wanted = constants[task], inputs[task]
-        kwargs: dict[str, Any] = dict(fixed) if fixed else {}
-        if wanted:
-            for key, upstream in wanted:
-                kwargs[key] = states[upstream].result
-        try:
-            state.in_body = True
-            value = runner.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
-            state.in_body = False
-        except BaseException as error:  # noqa: BLE001 - whatever a user's body raises ends in a state
-            state.in_body = False
-            _take_in(runner, task, error, state)
-            at = monotonic() + offset
-        else:
-            at = monotonic() + offset
-            returned(task, value, at)
-        if mailbox or instructions or readers or timers:
-            runner.carry_out()
+    def _take_in(self, task: int, error: BaseException) -> None:
+        """Take in how a body ended that raised; an interrupt also cancels the run."""
+        runner = self.runner
+        self.frame.task = NO_TASK
+        if self._has_stopped_us(error):
             runner.pump()
-        if at_most is not None:
-            at_most -= 1
-            if not at_most:
-                return
+            error = BodyStopped()
+        runner.machine.handle(runner.ending(task, error))
 
-
-def _take_in(runner: Runner, task: int, error: BaseException, state: Interruption) -> None:
-    """Take in how a body ended that raised; an interrupt also cancels the run."""
-    if isinstance(error, RunInterrupted) or (isinstance(error, KeyboardInterrupt) and state.asked):
-        if not state.asked:  # a run inside the body was interrupted, and so is this one
+    def _has_stopped_us(self, error: BaseException) -> bool:
+        """Tell whether code of a user ended because it was stopped; see that the run is then cancelled."""
+        state = self.state
+        if isinstance(error, BodyStopped):
+            if state.unwinding:
+                self.runner.mailbox.append(m.CancelAsked(self.runner.clock.now(), BY_OUTER_RUN))
+            return True
+        if isinstance(error, RunInterrupted) and not state.asked:  # a run inside the body was, and so is this one
             state.asked = True
-            runner.mailbox.append(m.CancelAsked(runner.clock.now(), "Interrupted from the keyboard."))
-        runner.pump()
-        error = BodyStopped()
-    elif isinstance(error, BodyStopped):
-        runner.pump()
-    runner.machine.handle(runner.ending(task, error))
+            self.runner.mailbox.append(m.CancelAsked(self.runner.clock.now(), BY_KEYBOARD))
+        return isinstance(error, KeyboardInterrupt) and state.asked
+
+    def ask(self, question: m.Question) -> None:
+        """Have handlers or a trigger asked, here and now."""
+        try:
+            self.state.in_body = True
+            answer = self.runner.answer(question, self.frame)
+            self.state.in_body = False
+        except (BodyStopped, RunInterrupted) as error:
+            self.state.in_body = False
+            self._has_stopped_us(error)  # the cancel lies in the mailbox; with it nobody waits for the answer any more
+        else:
+            self.runner.machine.handle(answer)

@@ -1,11 +1,15 @@
 """The thread executor: bodies run side by side on threads of this process.
 
 Whoever finishes a body takes its end in and goes on with the next ready task, so a chain costs no switch of threads.
-The machine is guarded by one lock; bodies, handlers and triggers run outside it. Threads are started one by one, as
-long as there is more ready than is being run.
+The machine is guarded by one lock; bodies, handlers and triggers run outside it.
+
+Threads that share an interpreter and a lock hinder each other when bodies are tiny, and help each other when bodies
+wait. So one worker, the *taker*, takes ready tasks as long as its bodies are tiny, and all others rest. A body that
+takes longer than a moment makes its worker *away*, and another one becomes the taker: the driving thread looks every
+millisecond while tasks are ready, and a body known from an earlier task to be long is away at once.
 
 Python cannot stop a thread: a body whose time is over, or whose run was cancelled, is let go of. Its task run ends at
-once in its state, its place is free again, and its late result is dropped.
+millisecond while tasks are ready, and a body known from an earlier task to be long is away at once.
 """
 
 from __future__ import annotations
@@ -20,9 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.contexts import install_frame
 from flowbook.engine import messages as m
-from flowbook.engine.attempt import printing_to_log
-from flowbook.engine.executors.local import Interruption, interrupts
-from flowbook.engine.frame import RunFrame
+from flowbook.engine.frame import NO_TASK, RunFrame
+from flowbook.engine.printing import printing_to_log
 from flowbook.errors import shown
 from flowbook.states import Cancelled
 
@@ -30,6 +33,15 @@ if TYPE_CHECKING:
     from flowbook.engine.runner import Runner
 
 __all__ = ["ThreadExecutor"]
+
+# A body that took less than this (seconds) was tiny: handing the next one to another thread would have cost more.
+TINY = 50e-6
+# A body that is busy for longer is away, and leaves the ready tasks to another worker.
+MOMENT = 200e-6
+# How often the driving thread looks after busy workers while tasks are ready.
+GLANCE = 1e-3
+
+_monotonic = time.monotonic
 
 
 class ThreadExecutor:
@@ -57,171 +69,263 @@ class ThreadExecutor:
 
 
 class _Worker:
-    """One thread and what it is busy with; `dropped` when its body was let go of."""
+    """One thread and what it is at.
 
-    __slots__ = ("busy", "dropped", "frame", "thread")
+    Attributes:
+        frame: what the context answers on this thread.
+        task: the task whose body it runs, or `NO_TASK`.
+        since: when that body began.
+        is_asking: it asks handlers or a trigger.
+        is_away: its body takes long, so that another worker takes what is ready.
+        is_dropped: its body was let go of; what comes of it is of no interest any more.
+        deadline: the number of the deadline its body has, or 0.
+
+    """
+
+    __slots__ = ("deadline", "frame", "is_asking", "is_away", "is_dropped", "since", "task")
 
     def __init__(self, frame: RunFrame) -> None:
         self.frame = frame
-        self.busy: int | None = None
-        self.dropped = False
-        self.thread: threading.Thread | None = None
+        self.task = NO_TASK
+        self.since = 0.0
+        self.is_asking = False
+        self.is_away = False
+        self.is_dropped = False
+        self.deadline = 0
 
 
 class _Pool:
     """The threads of one drive.
 
-    Invariant: `lock` is held whenever the machine, the pool's own books, or a worker's `busy` and `dropped` change.
+    Invariant: `lock` is held whenever the machine, the pool's own books, or a worker change.
+
+    Attributes:
+        takers: how many workers are awake and not away.
+        idle: how many rest.
+        slow: the functions whose bodies took long.
+
     """
 
-    def __init__(self, runner: Runner, workers: int) -> None:
+    def __init__(self, runner: Runner, limit: int) -> None:
         self.runner = runner
-        self.limit = workers
+        self.machine = runner.machine
+        self.limit = limit
         self.lock = threading.Lock()
         self.work = threading.Condition(self.lock)
-        self.questions: deque[m.Instruction] = deque()
+        self.questions: deque[m.Question] = deque()
         self.workers: set[_Worker] = set()
+        self.takers = 0
         self.idle = 0
-        self.closed = False
+        self.slow: set[int] = set()
+        self.is_closed = False
+        self.is_glancing = False
         self.deadlines: list[tuple[float, int, int, _Worker]] = []
         self.serial = 0
+        reading, offset = runner.clock.reading
+        # how long bodies take is measured in real time, whatever the clock of the run says
+        self.offset = offset if reading is _monotonic else None
         runner.stop_body = self.stop_body
-        runner.ask_elsewhere = self.questions.append
+        runner.ask = self.questions.append
         self.context = contextvars.copy_context()
+
+    # -- on the driving thread ---------------------------------------------------------------------------------------
 
     def drive(self) -> None:
         runner = self.runner
         try:
-            with interrupts(runner, Interruption()):
-                while True:
-                    with self.lock:
-                        runner.pump()
-                        self.drop_late_bodies()
-                        if runner.is_over and not self.questions:
-                            break
-                        self.call_workers()
-                        seconds = self.seconds_to_wait()
-                    if seconds is None or seconds > 0:
-                        runner.bell.wait(seconds)
+            while True:
+                with self.lock:
+                    runner.pump()
+                    self.drop_late_bodies()
+                    if self.machine.cancelled is not None:
+                        self.questions.clear()  # nobody waits for their answers
+                    if runner.is_over and not self.questions:
+                        break
+                    self.look_after_workers()
+                    seconds = self.seconds_to_wait()
+                if seconds is None or seconds > 0:
+                    runner.bell.wait(seconds)
         finally:
             with self.lock:
-                self.closed = True
+                self.is_closed = True
                 self.work.notify_all()
-            runner.stop_body = runner.ask_elsewhere = None
+            runner.stop_body = None
 
     def seconds_to_wait(self) -> float | None:
-        """Return how long the driving thread may sleep: until a timer or a body's deadline."""
+        """Return how long the driving thread may sleep: until a timer, a body's deadline, or the next look."""
         waits = [self.runner.seconds_to_wait()]
         if self.deadlines:
-            waits.append(max(0.0, self.deadlines[0][0] - time.monotonic()))
+            waits.append(max(0.0, self.deadlines[0][0] - _monotonic()))
+        self.is_glancing = self.has_work() and self.has_place()
+        if self.is_glancing:
+            waits.append(GLANCE)
         known = [seconds for seconds in waits if seconds is not None]
         return min(known) if known else None
 
-    def call_workers(self) -> None:
-        """Wake idle threads, or start one, while there is something for them to do."""
-        todo = len(self.questions) + (len(self.runner.machine.ready) if self.runner.machine.may_start else 0)
-        if not todo:
+    def look_after_workers(self) -> None:
+        """Mark workers whose bodies take long as away, and see that somebody takes what is ready."""
+        now = _monotonic()
+        for worker in self.workers:
+            is_busy = worker.task != NO_TASK or worker.is_asking
+            if is_busy and not worker.is_away and now - worker.since > MOMENT:
+                worker.is_away = True
+                self.takers -= 1
+                if not worker.is_asking:
+                    self.slow.add(_function(self.runner.plan.bodies[worker.task]))
+        if not self.takers:
+            self.call_worker()
+
+    # -- with the lock held ------------------------------------------------------------------------------------------
+
+    def has_work(self) -> bool:
+        return self.machine.may_start or bool(self.questions)
+
+    def has_place(self) -> bool:
+        return bool(self.idle) or len(self.workers) < self.limit
+
+    def call_worker(self) -> None:
+        """Wake a resting worker, or start one, when there is something to do."""
+        if not self.has_work():
             return
         if self.idle:
-            self.work.notify(min(todo, self.idle))
+            self.idle -= 1
+            self.takers += 1
+            self.work.notify()
         elif len(self.workers) < self.limit:
             self.start_worker()
 
     def start_worker(self) -> None:
         worker = _Worker(RunFrame(self.runner))
-        self.workers.add(worker)
         carried = self.context.copy()
-        worker.thread = threading.Thread(
-            target=carried.run, args=(self.work_on, worker), name="flowbook-worker", daemon=True
-        )
-        worker.thread.start()
+        thread = threading.Thread(target=carried.run, args=(self.work_on, worker), name="flowbook-worker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self.workers:
+                raise
+            self.limit = len(self.workers)  # the system gives no more: go on with those there are
+            return
+        self.workers.add(worker)
+        self.takers += 1
+
+    def ask_for_glances(self) -> None:
+        """Have the driving thread look after the workers from now on, if it could do anything for what is ready."""
+        if self.has_place():
+            self.is_glancing = True
+            self.runner.bell.ring()
+
+    def come_back(self, worker: _Worker) -> None:
+        """Note that a worker is not away any more."""
+        if worker.is_away:
+            worker.is_away = False
+            self.takers += 1
+
+    def leave_rest_to_others(self, worker: _Worker) -> None:
+        """Note that a worker is away for a while, so that another one takes what is ready."""
+        worker.is_away = True
+        self.takers -= 1
+        if not self.takers:
+            self.call_worker()
 
     # -- on a worker's thread ----------------------------------------------------------------------------------------
 
     def work_on(self, worker: _Worker) -> None:
         """Run what is ready until the drive is over or this worker was let go of."""
         install_frame(worker.frame)
-        runner, machine, lock = self.runner, self.runner.machine, self.lock
-        states, structure, bodies, guarded = (
-            machine.states,
-            runner.plan.structure,
-            runner.plan.bodies,
-            runner.plan.guarded,
-        )
-        inputs, constants, clock = structure.inputs, structure.constants, runner.clock
-        outcome: m.Stimulus | None = None
-        value: Any = None
-        task = -1
+        runner, machine, lock, frame = self.runner, self.machine, self.lock, worker.frame
+        bodies, guarded, arguments, offset = runner.plan.bodies, runner.plan.guarded, runner.arguments, self.offset
         lock.acquire()
         try:
-            while not worker.dropped:
-                if task >= 0:  # take in the end of the last body
-                    worker.busy = None
-                    if outcome is None:
-                        machine.returned(task, value, clock.now())
-                    else:
-                        machine.handle(outcome)
-                    task, outcome, value = -1, None, None
-                    if machine.instructions or runner.stream.readers:
-                        runner.carry_out()
-                if runner.mailbox or runner.timers:
-                    runner.pump()
-                if self.questions:
-                    self.ask(worker, self.questions.popleft())
-                    continue
-                if not machine.may_start:
-                    if self.closed or not self.rest():
-                        return
-                    continue
-                task = machine.ready.popleft()
-                machine.started(task, clock.now())
-                if runner.stream.readers:
-                    runner.stream.publish()
-                worker.busy = task
-                worker.frame.task = task
-                if machine.ready or self.questions:
-                    self.call_workers()
-                kwargs: dict[str, Any] = {**fixed} if (fixed := constants[task]) else {}
-                if wanted := inputs[task]:
-                    for key, upstream in wanted:
-                        kwargs[key] = states[upstream].result
-                if guarded[task]:
-                    self.watch(worker, task)
+            while (task := self.next_task(worker)) != NO_TASK:
+                kwargs = arguments(task)
                 lock.release()
+                error: BaseException | None = None
+                value: Any = None
                 try:
                     value = self.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
-                except BaseException as error:  # noqa: BLE001 - whatever a user's body raises ends in a state
-                    outcome = runner.ending(task, error)
+                except BaseException as raised:  # noqa: BLE001 - whatever a user's body raises ends in a state
+                    error = raised
                 finally:
                     lock.acquire()
+                if worker.is_dropped:
+                    return
+                now = _monotonic()
+                frame.task = worker.task = NO_TASK
+                if error is None:
+                    machine.returned(task, value, runner.clock.now() if offset is None else now + offset)
+                else:
+                    machine.handle(runner.ending(task, error))
+                if not self.goes_on(worker, task, now - worker.since):
+                    return
         finally:
             self.workers.discard(worker)
             lock.release()
 
-    def rest(self) -> bool:
-        """Wait for work, lock in hand; return whether to look again."""
-        if self.runner.is_over or self.runner.timers or self.deadlines:
-            self.runner.bell.ring()  # the driving thread has something to see: the end, or a new timer
-        elif not self.runner.machine.running:
-            self.runner.bell.ring()
-        self.idle += 1
-        try:
-            self.work.wait()
-        finally:
-            self.idle -= 1
-        return not self.closed
+    def next_task(self, worker: _Worker) -> int:
+        """Take the next ready task, lock in hand; answer questions and rest meanwhile. `NO_TASK` when all is over."""
+        runner, machine, ready = self.runner, self.machine, self.machine.ready
+        while True:
+            if runner.mailbox or runner.timers or machine.instructions or runner.stream.readers:
+                runner.pump()
+            if self.questions:
+                self.ask(worker, self.questions.popleft())
+            elif ready and (machine.steps > 0 or not machine.held):
+                break
+            elif not self.rest():
+                return NO_TASK
+        task = ready.popleft()
+        now = worker.since = _monotonic()
+        machine.started(task, runner.clock.now() if self.offset is None else now + self.offset)
+        if runner.stream.readers:
+            runner.stream.publish()
+        worker.task = worker.frame.task = task
+        if runner.plan.guarded[task]:
+            self.watch(worker, task)
+        if ready:
+            if self.slow and _function(runner.plan.bodies[task]) in self.slow:
+                self.leave_rest_to_others(worker)
+            elif not self.is_glancing:
+                self.ask_for_glances()
+        return task
 
-    def ask(self, worker: _Worker, question: m.Instruction) -> None:
+    def goes_on(self, worker: _Worker, task: int, took: float) -> bool:
+        """Decide, lock in hand, whether a worker takes another task after the one it ran; False when all is over."""
+        worker.deadline = 0
+        self.come_back(worker)
+        if took < TINY:
+            if self.slow:
+                self.slow.discard(_function(self.runner.plan.bodies[task]))
+            if self.takers > 1 and not self.questions:
+                if self.machine.ready and not self.is_glancing:
+                    self.ask_for_glances()  # the other taker's body may be a long one
+                return self.rest()
+        return True
+
+    def rest(self) -> bool:
+        """Wait, lock in hand, until this worker is called; return whether there is more to do."""
+        if self.is_closed:
+            return False
+        runner = self.runner
+        if runner.is_over or runner.timers or self.deadlines or not self.machine.running:
+            runner.bell.ring()  # the driving thread has something to see
+        self.takers -= 1
+        self.idle += 1
+        self.work.wait()
+        return not self.is_closed
+
+    def ask(self, worker: _Worker, question: m.Question) -> None:
         """Ask handlers or a trigger, outside the lock."""
-        if self.questions or self.runner.machine.ready:
-            self.call_workers()
+        worker.since, worker.is_asking = _monotonic(), True
+        if self.has_work() and not self.is_glancing:
+            self.ask_for_glances()
         self.lock.release()
         try:
             answer = self.runner.answer(question, worker.frame)
         finally:
             self.lock.acquire()
-        self.runner.machine.handle(answer)
-        self.runner.carry_out()
+            worker.is_asking = False
+            self.come_back(worker)
+        self.machine.handle(answer)
 
     def guarded(self, task: int, kwargs: dict[str, Any]) -> Any:
         """Call a body whose printing goes to the log; its timeout is watched from the driving thread."""
@@ -236,30 +340,37 @@ class _Pool:
     def watch(self, worker: _Worker, task: int) -> None:
         """Remember when a body has to be done; real time, since bodies run in it whatever the clock says."""
         seconds = self.runner.plan.tasks[task].timeout
-        if seconds is not None:
+        if seconds:
             self.serial += 1
-            heapq.heappush(self.deadlines, (time.monotonic() + seconds, self.serial, task, worker))
+            worker.deadline = self.serial
+            heapq.heappush(self.deadlines, (worker.since + seconds, self.serial, task, worker))
             self.runner.bell.ring()
 
     def drop_late_bodies(self) -> None:
-        while self.deadlines and self.deadlines[0][0] <= time.monotonic():
-            _, _, task, worker = heapq.heappop(self.deadlines)
-            if worker.busy == task and not worker.dropped:
+        while self.deadlines and self.deadlines[0][0] <= _monotonic():
+            _, serial, task, worker = heapq.heappop(self.deadlines)
+            if worker.deadline == serial and not worker.is_dropped:
                 self.drop(worker)
-                self.runner.machine.handle(
-                    m.Ended(task, self.runner.timed_out(task, still_running=True), self.runner.clock.now())
-                )
-                self.runner.carry_out()
-
-    def drop(self, worker: _Worker) -> None:
-        worker.dropped = True
-        self.workers.discard(worker)
+                ended = m.Ended(task, self.runner.timed_out(task, is_let_go=True), self.runner.clock.now())
+                self.machine.handle(ended)
+                self.runner.pump()
 
     def stop_body(self, task: int) -> None:
         """Let go of a body whose run was cancelled."""
         for worker in list(self.workers):
-            if worker.busy == task and not worker.dropped:
+            if worker.task == task:
                 self.drop(worker)
-                why = self.runner.machine.cancelled or "Cancelled."
-                message = f"{why} The body is still running on its thread: only a process can be stopped."
-                self.runner.machine.handle(m.Ended(task, Cancelled(message), self.runner.clock.now()))
+                why = f"{self.machine.cancelled or 'Cancelled.'}{self.runner.said_of_body(task)}"
+                self.machine.handle(m.Ended(task, Cancelled(why), self.runner.clock.now()))
+
+    def drop(self, worker: _Worker) -> None:
+        worker.is_dropped = True
+        self.workers.discard(worker)
+        if not worker.is_away:
+            self.takers -= 1
+        self.runner.coroutines.stop(worker.frame)
+
+
+def _function(body: Any) -> int:
+    """Return what the bodies of copies of one task have in common."""
+    return id(getattr(body, "__func__", body))

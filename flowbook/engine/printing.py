@@ -1,0 +1,98 @@
+"""Printing that goes to the log: what ``log_stdout=True`` does.
+
+``sys.stdout`` belongs to the process, and several bodies may print at the same time. So one router stands in its place
+while any body wants its printing logged, and looks at each write who is printing. All others print as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowbook.tasks.base import Task
+
+__all__ = ["printing_to_log"]
+
+
+class _Lines:
+    """Send each printed line to a task's logger at INFO."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.rest = ""
+
+    def take(self, text: str) -> None:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            self.log(line)
+
+    def log(self, line: str) -> None:
+        # the logger's own handler prints: that must reach what lies beneath the router
+        token = _lines.set(None)
+        try:
+            self.task.logger.info("%s", line)
+        finally:
+            _lines.reset(token)
+
+    def finish(self) -> None:
+        """Log a last line that had no line break."""
+        if self.rest:
+            self.log(self.rest)
+            self.rest = ""
+
+
+_lines: contextvars.ContextVar[_Lines | None] = contextvars.ContextVar("flowbook_lines", default=None)
+
+
+class _Router:
+    """Stands in the place of ``sys.stdout``; in all that is not asked of it, it is what lies beneath."""
+
+    def __init__(self, beneath: Any) -> None:
+        self.beneath = beneath
+        self.users = 0
+
+    def write(self, text: str) -> int:
+        lines = _lines.get()
+        if lines is None:
+            return int(self.beneath.write(text) or 0)
+        lines.take(text)
+        return len(text)
+
+    def writelines(self, texts: Any) -> None:
+        for text in texts:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def printing_to_log(task: Task) -> Iterator[None]:
+    """Send what the body prints to the task's logger."""
+    lines = _Lines(task)
+    with _lock:
+        if not isinstance(sys.stdout, _Router):
+            sys.stdout = _Router(sys.stdout)
+        router = sys.stdout
+        router.users += 1
+    token = _lines.set(lines)
+    try:
+        yield
+    finally:
+        try:
+            lines.finish()
+        finally:
+            _lines.reset(token)
+            with _lock:
+                router.users -= 1
+                if not router.users and sys.stdout is router:
+                    sys.stdout = router.beneath
