@@ -123,7 +123,7 @@ class Hub:
     def settle(self, viewing: Viewing, *, ended: bool) -> None:
         """Send what is left and refresh the output: the run has ended, or waits for a person."""
         with viewing.lock:
-            self._tell(viewing)
+            self.tell(viewing)
             if ended:
                 viewing.end()
         viewing.refresh(viewing)
@@ -221,7 +221,7 @@ class Hub:
         for viewing in list(self.viewings.values()):
             if viewing.is_live:
                 with viewing.lock:
-                    self._tell(viewing)
+                    self.tell(viewing)
         due = [do for when, do in self._later if when <= time.monotonic()]
         self._later = [(when, do) for when, do in self._later if when > time.monotonic()]
         for do in due:
@@ -232,11 +232,12 @@ class Hub:
         if viewing is None:
             return
         with viewing.lock:
-            self._tell(viewing)  # so that the snapshot's number is the one the next changes follow
+            self.tell(viewing)  # so that the snapshot's number is the one the next changes follow
             self._send(message_of(viewing.flow, viewing.id, live=viewing.is_live, notice=viewing.notice))
             self._send(viewing.feed.snapshot(viewing.clock.now()))
 
-    def _tell(self, viewing: Viewing) -> None:
+    def tell(self, viewing: Viewing) -> None:
+        """Send what changed since the last time."""
         changes = viewing.feed.changes(viewing.clock.now())
         if changes is not None:
             self._send(changes)

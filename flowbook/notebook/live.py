@@ -54,9 +54,8 @@ class _Output:
         """Return what the output holds now."""
         viewing = self.viewing
         with viewing.lock:
+            hub.tell(viewing)  # so that what follows is told as changes to this snapshot
             snapshot = viewing.feed.snapshot(viewing.clock.now())
-            # what follows is told as changes to this snapshot
-            viewing.feed.changes(viewing.clock.now())
             live = viewing.is_live
             message = message_of(viewing.flow, viewing.id, live=live, notice=viewing.notice if live else "")
             return mime_bundle(viewing.flow, snapshot, message, live=live)

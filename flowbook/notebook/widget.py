@@ -45,14 +45,15 @@ class RunWidget(anywidget.AnyWidget):
         self.viewing_id = viewing.id
         self.on_msg(self._hear)
         _answer_on_the_asking_shell(self.comm)
-        hub.link(self.model_id, self)
+        self.channel = str(self.model_id)
+        hub.link(self.channel, self)
 
     def _hear(self, _widget: object, content: object, _buffers: object) -> None:
         hub.hear(content)
 
     def close(self) -> None:
         """Forget the browser's side."""
-        hub.unlink(self.model_id)
+        hub.unlink(self.channel)  # also called at the end of the kernel, when the comm is gone
         super().close()
 
 

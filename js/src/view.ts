@@ -34,6 +34,9 @@ import { sentenceParts, summary } from "./words";
 
 /** A kernel that listens answers in a few hundredths of a second; after this many milliseconds it does not listen. */
 const ANSWER_TIME = 700;
+/** Milliseconds before an unanswered question is asked again; doubled each time, up to the last. */
+const FIRST_PATIENCE = 300;
+const LAST_PATIENCE = 10_000;
 /** How long a refusal stays to be read, in milliseconds. */
 const READING_TIME = 8000;
 /** Clocks move five times a second. */
@@ -183,7 +186,7 @@ class LiveView implements View {
     this.status = status;
     this.hasSpoken = false;
     this.isDeaf = false;
-    if (status === "open") this.ask();
+    if (status === "open") this.askUntilAnswered(FIRST_PATIENCE);
     if (status === "opening") setTimeout(() => this.despair(), ANSWER_TIME);
     this.schedule();
   }
@@ -191,6 +194,19 @@ class LiveView implements View {
   private despair(): void {
     this.isDeaf = this.status === "opening";
     this.schedule();
+  }
+
+  /**
+   * Ask, and again after a while as long as nothing was heard. A message that is sent before its subshell is there goes to
+   * the main shell, where it waits for the running cell; the next one does not. Asking twice does no harm.
+   */
+  private askUntilAnswered(patience: number): void {
+    if (this.status !== "open" || this.hasSpoken) return;
+    this.ask();
+    const { channel } = this;
+    if (patience <= LAST_PATIENCE) {
+      setTimeout(() => this.channel === channel && this.askUntilAnswered(2 * patience), patience);
+    }
   }
 
   private ask(): void {

@@ -84,6 +84,7 @@ def test_changes_reach_a_view_and_fold_to_the_final_states(flow: Flow, gate: thr
 def test_a_late_view_gets_the_picture_and_all_states(flow: Flow, gate: threading.Event) -> None:
     hub = Hub()
     run, viewing = started(hub, flow)
+    until(lambda: run.runner.machine.running)
     late = Recording()
     hub.link("late", late)
     hub.hear({"type": "ask", "run": run.id})
