@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import ast
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from flowbook.errors import UnknownArgument, nearest
+from flowbook.errors import UnknownArgument, nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,8 +58,7 @@ class Config:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        known = sorted(self.__dict__)
-        raise AttributeError(f"no setting {name!r} here.{nearest(name, known)} Known: {', '.join(known)}.")
+        raise AttributeError(f"no setting {name!r} here.{self._known(name)}")
 
     def __getitem__(self, name: str) -> Any:
         return self.__dict__[name]
@@ -68,10 +68,21 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__:
+            raise UnknownArgument(f"unknown setting {name!r}.{self._known(name)}")
+        section = self.__dict__[name]
+        if not isinstance(section, Config):
+            self.__dict__[name] = value
+        elif isinstance(value, (dict, Config)):
+            # a part of a section changes that part
+            for key in value:
+                section[key] = value[key]
+        else:
             raise UnknownArgument(
-                f"unknown setting {name!r}.{nearest(name, self.__dict__)} Known: {', '.join(sorted(self.__dict__))}."
+                f"{name!r} is a section of settings, not {shown(value)}. Set one of its own: {', '.join(section)}."
             )
-        self.__dict__[name] = value
+
+    def _known(self, name: str) -> str:
+        return f"{nearest(name, self.__dict__)} Known: {', '.join(sorted(self.__dict__))}."
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.__dict__)
@@ -102,6 +113,9 @@ def _coerced(text: str) -> Any:
 def configuration_from(environment: Mapping[str, str]) -> Config:
     """Build the settings from the defaults and an environment.
 
+    A variable that names no setting is warned about rather than refused: nothing in an environment should keep flowbook
+    from being imported.
+
     >>> configuration_from({"FLOWBOOK__NOTEBOOK__AUTOSHOW": "false"}).notebook.autoshow
     False
     """
@@ -111,10 +125,12 @@ def configuration_from(environment: Mapping[str, str]) -> Config:
             continue
         *path, last = variable[len(_PREFIX) :].lower().split("__")
         place: Any = made
-        for name in path:
-            place = place.get(name) if isinstance(place, Config) else None
-        if isinstance(place, Config) and last in place.to_dict():
-            place[last] = _coerced(text)
+        try:
+            for name in path:
+                place = getattr(place, name)
+            setattr(place, last, _coerced(text))
+        except (AttributeError, UnknownArgument) as error:
+            warnings.warn(f"{variable}={shown(text)} has no effect: {error}", UserWarning, stacklevel=2)
     return made
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.building import GrowingGraph, needs_no_node, refuse_waiting, several
 from flowbook.contexts import context
+from flowbook.edges import Edge
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import networkx as nx
     from typing_extensions import Self
 
-    from flowbook.edges import Edge
     from flowbook.engine.flow_run import FlowRun
     from flowbook.states import State
     from flowbook.tasks.base import Task
@@ -254,12 +254,15 @@ class Flow(GrowingGraph):
             self._remove_edge(edge)
         del self.nodes[old]
         self._slugs.discard(node.slug)
-        is_folded = type(new) is Constant and after and all(map(needs_no_node, after))
+        is_value = isinstance(new, Constant)  # which takes no arguments, but may have to wait
+        is_folded = is_value and not before and bool(after) and all(map(needs_no_node, after))
         if not is_folded or old in self._reference_tasks:
             self.add_task(new)
-            self.nodes[new].constants.update(node.constants)
+            if not is_value:
+                self.nodes[new].constants.update(node.constants)
         for edge in before:
-            self._take_edge(edge, edge.upstream_task, new, validate=False)
+            kept = Edge(edge.upstream_task, new) if is_value else edge
+            self._take_edge(kept, edge.upstream_task, new, validate=False)
         for edge in after:
             self._take_edge(edge, new, edge.downstream_task, validate=False)
         self._reference_tasks = tuple(new if task is old else task for task in self._reference_tasks)
@@ -272,14 +275,16 @@ class Flow(GrowingGraph):
     def run(
         self,
         parameters: Mapping[str, Any] | None = None,
-        *args: Any,
+        run_on_schedule: bool | None = None,
+        runner_cls: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Run the flow on this thread and return its final state.
 
         Args:
             parameters: values for the flow's parameters; they can also be given as keywords.
-            *args: ``run_on_schedule`` and ``runner_cls``, by position as in the reference API.
+            run_on_schedule: whether to wait for the flow's schedule, when it has one.
+            runner_cls: known to the reference API; where bodies run is said with ``executor``.
             **kwargs: values for parameters, and: ``executor`` ("local", "threads", or an executor), ``context`` (a
                 dict), ``task_states`` (states to start from, by task), ``clock`` ("fast" runs waiting times in no
                 time), ``show`` (the live picture in a notebook: True, False, None = as configured), ``wait=False``
@@ -295,7 +300,7 @@ class Flow(GrowingGraph):
         """
         from flowbook.engine.running import run_flow  # a door: ground does not know the engine
 
-        return run_flow(self, parameters, *args, **kwargs)
+        return run_flow(self, parameters, run_on_schedule, runner_cls, **kwargs)
 
     def start(self, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
         """Run the flow on a thread of its own and return a handle at once; takes what `run` takes."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from flowbook.parameters import DateTimeParameter, Parameter
+from flowbook.parameters import DateTimeParameter, Parameter, no_default
 
-__all__ = ["DateTimeParameter", "Parameter"]
+__all__ = ["DateTimeParameter", "Parameter", "no_default"]

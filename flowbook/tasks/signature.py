@@ -75,7 +75,9 @@ class RunSignature:
             _refuse_unfit(name, parameter)
         named = [p for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
         positional = tuple(p.name for p in named if p.kind is not _KEYWORD_ONLY)
-        required = frozenset(p.name for p in named if p.default is p.empty)
+        # see flowbook.utilities.tasks.defaults_from_attrs
+        falls_back: frozenset[str] = getattr(run, "falls_back", frozenset())
+        required = frozenset(p.name for p in named if p.default is p.empty) - falls_back
         return cls(
             signature=signature.replace(parameters=parameters),
             positional=positional,
@@ -113,7 +115,7 @@ class RunSignature:
         return {
             name: {
                 "type": hints.get(name, Any),
-                "required": parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD,
+                "required": name in self.needed[0],
                 "default": None if parameter.default is parameter.empty else parameter.default,
             }
             for name, parameter in self.signature.parameters.items()

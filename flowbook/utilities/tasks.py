@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from flowbook import signals
 from flowbook.contexts import context
+from flowbook.errors import nearest
 from flowbook.tasks.core.collections import as_task
 from flowbook.tasks.core.function import FunctionTask
 
@@ -90,23 +91,39 @@ def defaults_from_attrs(*names: str) -> Callable[[Callable[..., Any]], Callable[
     Args:
         *names: the arguments, named as the attributes.
 
+    Raises:
+        ValueError: ``run`` takes no argument of such a name.
+
+    >>> from flowbook import Task
+    >>> class Greet(Task):
+    ...     def __init__(self, greeting, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.greeting = greeting
+    ...
+    ...     @defaults_from_attrs("greeting")
+    ...     def run(self, person, greeting=None):
+    ...         return f"{greeting}, {person}!"
+    >>> Greet("Hello").run("Marvin"), Greet("Hello").run("Ford", greeting="Hi")
+    ('Hello, Marvin!', 'Hi, Ford!')
+
     """
 
     def decorate(run: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(run)
+        for name in names:
+            if name not in signature.parameters:
+                raise ValueError(
+                    f"{run.__qualname__} takes no argument {name!r} that could fall back to an attribute."
+                    f"{nearest(name, signature.parameters)}"
+                )
 
         @functools.wraps(run)
-        def with_defaults(self: Any, **kwargs: Any) -> Any:
-            for name in names:
-                kwargs.setdefault(name, getattr(self, name))
-            return run(self, **kwargs)
+        def with_defaults(self: Any, *args: Any, **kwargs: Any) -> Any:
+            given = signature.bind_partial(self, *args, **kwargs).arguments
+            missing = {name: getattr(self, name) for name in names if name not in given}
+            return run(self, *args, **kwargs, **missing)
 
-        # arguments with a fall-back are not required any more
-        optional = [
-            p.replace(default=None) if p.name in names and p.default is p.empty else p
-            for p in signature.parameters.values()
-        ]
-        with_defaults.__signature__ = signature.replace(parameters=optional)  # type: ignore[attr-defined]  # read by inspect
+        with_defaults.falls_back = frozenset(names)  # type: ignore[attr-defined]  # RunSignature asks for it
         return with_defaults
 
     return decorate
