@@ -358,12 +358,16 @@ class Machine:
         else:
             if not is_legal(self.states[task], state):
                 refuse_transition(self, task, state)
-            if type(state.message) not in _TEXT:
-                state.message = said(state.message)  # FAIL(error): events carry text
-            if state._extra is None:  # noqa: SLF001 - a state's own slots
-                state._extra = self._extras[task]  # noqa: SLF001 - made by the machine: the task's tags are missing
-            self.states[task] = state
+            self.states[task] = self._completed(task, state)
         self.log.append(at, task, state)
+
+    def _completed(self, task: int, state: State) -> State:
+        """Return a new state, with text for a message, and with the tags of its task when the machine made it."""
+        if type(state.message) not in _TEXT:
+            state.message = said(state.message)  # FAIL(error): events carry text
+        if state._extra is None:  # noqa: SLF001 - a state's own slots
+            state._extra = self._extras[task]  # noqa: SLF001
+        return state
 
     def _note(self, at: float, text: str) -> None:
         self.log.append(at, FLOW, Note("request", text))
@@ -458,6 +462,12 @@ class Machine:
 
     def _enter(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Give a task run its new state and draw the consequences."""
+        if isinstance(state, Running):  # what handlers agreed to begin with: said when the body begins
+            if isinstance(self.states[task], Failed):
+                self._say(at, task, Pending("Runs again at once, as its state handlers want it."))
+            self.approved[task] = self._completed(task, state)
+            self.ready.append(task)
+            return
         self._say(at, task, state)
         if isinstance(state, Looped):
             self.loops[task] = (state.loop_count + 1, state.result)
@@ -476,9 +486,6 @@ class Machine:
             if state.start_time is not None:
                 self.due[task] = state.start_time.timestamp()
                 self.instructions.append(m.StartTimer(task, self.due[task]))
-        elif isinstance(state, Running):
-            self.approved[task] = state  # what the handlers agreed to begin with
-            self.ready.append(task)
         else:
             self._approve(task)  # handlers sent it back to the start
 

@@ -9,7 +9,8 @@ takes longer than a moment makes its worker *away*, and another one becomes the 
 millisecond while tasks are ready, and a body known from an earlier task to be long is away at once.
 
 Python cannot stop a thread: a body whose time is over, or whose run was cancelled, is let go of. Its task run ends at
-millisecond while tasks are ready, and a body known from an earlier task to be long is away at once.
+once in its state, its place is free again, and its late result is dropped. An async body is cancelled at its next
+await.
 """
 
 from __future__ import annotations
