@@ -17,7 +17,7 @@ _LINE_SEEN = 14
 _STEEP = 0.1
 _MOST_GROWN = 1.8
 # With more curves than this nobody can follow a single one, so labels need not keep clear of the others.
-_FEW_CURVES = 40
+_FEW_CURVES = 24
 _APART = 2
 
 
@@ -71,7 +71,8 @@ class Gap:
         widest = max(size[0] for _, size in labels.values())
         self.width = max(self.width, BEFORE_LABEL + AFTER_LABEL + _LINE_SEEN + widest)
         # Labels that find no room beside each other get it after each other.
-        for extra in (0, widest / 2, widest / 2):
+        crowded = len(labels) > _FEW_CURVES
+        for extra in (widest / 2,) if crowded else (0, widest / 2, widest / 2):
             self.width += extra
             if self._put(curves, labels):
                 return
@@ -114,12 +115,13 @@ class Gap:
     def _hits(self, place: Point, size: Size, curve: Curve, others: Sequence[Curve]) -> int:
         """Count the other curves that a label would cover."""
         low, high = place[1] - size[1] / 2, place[1] + size[1] / 2
-        parts = [(place[0] + side * size[0] / 2) / self.width for side in (-1, 0, 1)]
+        rises = [_rise((place[0] + side * size[0] / 2) / self.width) for side in (-1, 0, 1)]
         hits = 0
         for other in others:
             if other == curve or max(other[:2]) < low or min(other[:2]) > high:
                 continue
-            heights = [other.at(part) for part in parts]
+            climb = other.end - other.start
+            heights = [other.start + climb * rise for rise in rises]
             hits += min(heights) < high and max(heights) > low
         return hits
 

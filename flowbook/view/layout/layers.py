@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 # With more bends than this, edges that leave one node share theirs from the start; with more bends than that even
 # then, the longest edges go round the picture instead of through it.
-_BENDS_PER_NODE = 4
-_BENDS_AT_LEAST = 1_000
+_BENDS_PER_NODE = 1
+_BENDS_AT_LEAST = 4_000
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ def cut(count: int, pairs: Sequence[Pair], ranks: Sequence[int]) -> Layers:
     )
     for node, rank in enumerate(ranks):
         layers.rows[rank].append(node)
-    room = max(_BENDS_AT_LEAST, _BENDS_PER_NODE * count)
+    room = _BENDS_AT_LEAST + _BENDS_PER_NODE * count
     lengths = {pair: ranks[pair[1]] - ranks[pair[0]] for pair in pairs}
     share = sum(lengths.values()) - len(lengths) > room
     trunks: dict[int, list[int]] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
+from operator import itemgetter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,18 @@ if TYPE_CHECKING:
 Rows = list[list[int]]
 
 # Budgets count visits of segments (sweeps) and of pairs of nodes (sifting): a million visits take about 0.3 s.
-_SWEEPS = 12
-_SWEEP_VISITS = 40_000
+_TRIAL = 3
+_SWEEPS = 10
+_SWEEP_VISITS = 30_000
 _MOST_STARTS = 8
-_SIFT_VISITS = 50_000
+_WALKS = (False, True)
+_SIFT_VISITS = 30_000
 _KICK_VISITS = 50_000
 # Beyond so many segments there is less and less time for the last part.
-_MANY = 800
+_MANY = 500
 _KICK_NODES = 5
+# So many kicks for each node may be in vain.
+_PATIENCE = 6
 # Rows up to this length are sifted whole, longer ones in overlapping windows.
 _WHOLE_ROW = 32
 _WINDOW = 12
@@ -45,18 +50,24 @@ def order(layers: Layers, share: float = 1) -> int:
     segments = sum(map(len, layers.downs))
     search = Search(layers)
     starts = max(1, min(_MOST_STARTS, int(_SWEEP_VISITS * share) // (segments * _SWEEPS + 1)))
-    best = search.crossings()
-    best_rows = _copy(search.rows)
-    for rows in _starts(layers, starts):
-        if not best:
+    best, rows = search.crossings(), _copy(search.rows)
+    # All starts are tried for a few sweeps, the better ones to the end.
+    tried = [(best, rows)]
+    for start in _starts(layers, max(starts, 3)) if best else ():
+        search.begin(start)
+        tried.append(search.sweep(_TRIAL))
+        if not tried[-1][0]:
             break
-        search.begin(rows)
+    tried.sort(key=itemgetter(0))
+    best, rows = tried[0]
+    for _, start in tried[:starts] if best else ():
+        search.begin(_copy(start))
         found, found_rows = search.sweep(_SWEEPS)
         if found < best:
-            best, best_rows = found, found_rows
-    search.begin(best_rows)
+            best, rows = found, found_rows
+    search.begin(rows)
     if best:
-        search.sift(range(len(best_rows)), int(_SIFT_VISITS * share))
+        search.sift(range(len(rows)), int(_SIFT_VISITS * share))
         search.kick(int(_KICK_VISITS * share * min(1, _MANY / segments)))
     search.tidy(layers.boxes)
     layers.rows = search.rows
@@ -71,10 +82,10 @@ def _starts(layers: Layers, count: int) -> Iterator[Rows]:
     """Go through several first orders: as given, as walks through the graph meet the nodes, and shuffled."""
     dice = _dice()
     yield _copy(layers.rows)
-    if count > 1:
-        yield _walked(layers, back=False)
-        yield _walked(layers, back=True)
-    for _ in range(3, count):
+    for start in range(1, count):
+        if start <= len(_WALKS):
+            yield _walked(layers, back=_WALKS[start - 1])
+            continue
         rows = _copy(layers.rows)
         for row in rows:
             _shuffle(row, dice)
@@ -111,18 +122,21 @@ def _walked(layers: Layers, *, back: bool) -> Rows:
 
 def count_crossings(row: Iterable[int], downs: Neighbours, places: list[int]) -> int:
     """Count the crossings between the segments that go down from a row."""
-    total = 0
-    count = 0
-    seen: list[int] = []
     place_of = places.__getitem__
+    ends: list[int] = []
     for node in row:
         heads = downs[node]
-        for place in sorted(map(place_of, heads)) if len(heads) > 1 else map(place_of, heads):
-            # All ends seen so far that lie behind this one belong to segments that cross it.
-            index = bisect_right(seen, place)
-            total += count - index
-            seen.insert(index, place)
-            count += 1
+        if len(heads) == 1:
+            ends.append(places[heads[0]])
+        else:
+            ends += sorted(map(place_of, heads))
+    total = 0
+    seen: list[int] = []
+    for count, end in enumerate(ends):
+        # All ends seen so far that lie behind this one belong to segments that cross it.
+        index = bisect_right(seen, end)
+        total += count - index
+        seen.insert(index, end)
     return total
 
 
@@ -183,8 +197,9 @@ class Search:
             for node in row:
                 others = near[node]
                 if others:
-                    means[node] = sum(map(place_of, others)) / len(others)
                     moving.append(node)
+                    one = len(others) == 1
+                    means[node] = place_of(others[0]) if one else sum(map(place_of, others)) / len(others)
             if turn_ties:
                 moving.reverse()
             moving.sort(key=means.__getitem__)
@@ -241,7 +256,9 @@ class Search:
         """Shuffle a few nodes and sift, again and again; keep what is no worse."""
         dice = _dice()
         gaps = [count_crossings(row, self.downs, self.places) for row in self.rows]
-        while visits > 0:
+        patience = _PATIENCE * len(self.places)
+        while visits > 0 and patience:
+            patience -= 1
             crossed = [index for index, crossings in enumerate(gaps) if crossings]
             if not crossed:
                 return
@@ -258,13 +275,16 @@ class Search:
             touched = {other for changed in self._changed for other in (changed - 1, changed) if other >= 0}
             found = {other: count_crossings(self.rows[other], self.downs, self.places) for other in touched}
             visits -= 2 * sum(len(self.rows[other]) for other in touched)
-            if sum(found.values()) <= sum(gaps[other] for other in touched):
+            before = sum(gaps[other] for other in touched)
+            if sum(found.values()) < before:
+                patience = _PATIENCE * len(self.places)
+            if sum(found.values()) <= before:
                 for other, crossings in found.items():
                     gaps[other] = crossings
             else:
-                for other, before in self._changed.items():
-                    self.rows[other] = before
-                    self._number(before)
+                for other, row_before in self._changed.items():
+                    self.rows[other] = row_before
+                    self._number(row_before)
 
     def tidy(self, boxes: int) -> None:
         """Let boxes that might as well change places stand in the order in which they were given, first one on top."""

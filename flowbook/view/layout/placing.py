@@ -32,8 +32,8 @@ _LEVEL = 0.05
 # A long edge pulls at its boxes as this many short ones: the more level it is, the easier it is to follow.
 _BOX_TO_BEND = 3
 _PASSES = 6
-_SETTLE_VISITS = 40_000
-_PUSH_VISITS = 60_000
+_SETTLE_VISITS = 8_000
+_PUSH_VISITS = 40_000
 _LARGE = 600
 
 
