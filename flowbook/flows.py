@@ -230,6 +230,9 @@ class Flow(GrowingGraph):
     def replace(self, old: Task, new: Any, validate: bool = True) -> None:
         """Put another task (or value) in the place of a task, with the same edges.
 
+        Plain values go along when the new task takes an argument of that name. A value in the place of a task takes
+        no results, but what its task waited for is waited for still.
+
         Args:
             old: the task that leaves.
             new: what takes its place.
@@ -254,14 +257,13 @@ class Flow(GrowingGraph):
             self._remove_edge(edge)
         del self.nodes[old]
         self._slugs.discard(node.slug)
-        is_value = isinstance(new, Constant)  # which takes no arguments, but may have to wait
-        is_folded = is_value and not before and bool(after) and all(map(needs_no_node, after))
+        takes = new.run_signature.takes
+        is_folded = isinstance(new, Constant) and not before and bool(after) and all(map(needs_no_node, after))
         if not is_folded or old in self._reference_tasks:
             self.add_task(new)
-            if not is_value:
-                self.nodes[new].constants.update(node.constants)
+            self.nodes[new].constants.update({key: value for key, value in node.constants.items() if takes(key)})
         for edge in before:
-            kept = Edge(edge.upstream_task, new) if is_value else edge
+            kept = Edge(edge.upstream_task, old) if isinstance(new, Constant) else edge
             self._take_edge(kept, edge.upstream_task, new, validate=False)
         for edge in after:
             self._take_edge(edge, new, edge.downstream_task, validate=False)

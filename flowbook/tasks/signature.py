@@ -109,6 +109,10 @@ class RunSignature:
             f"task {shown(task_name)} cannot be called with {shown((args, kwargs))}; it takes {self.signature}."
         )
 
+    def takes(self, name: str) -> bool:
+        """Tell whether ``run`` takes an argument of that name."""
+        return self.takes_any or name in self.names
+
     def describe(self, run: Callable[..., Any]) -> dict[str, dict[str, Any]]:
         """Return each argument's type, whether it is required, and its default."""
         hints = _hints(run)
