@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 
+from flowbook import Flow
+from flowbook.engine import attempt
+from flowbook.engine.executors import ThreadExecutor
 from flowbook.engine.machine import Machine
+from flowbook.states import State
+
+Run = Callable[..., State]
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +31,24 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Machine]]:
     yield made
     for machine in made:
         machine.check()
+
+
+@pytest.fixture(params=["local", "threads", "one thread", "started"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a flow in each way there is, in virtual time, and return its state."""
+    return partial(_run, request.param)
+
+
+def _run(way: str, flow: Flow, parameters: Mapping[str, Any] | None = None, **options: Any) -> State:
+    options = {"show": False, "clock": "fast", **options}
+    if way == "started":
+        return flow.start(parameters, **options).wait(20)
+    executor = ThreadExecutor(workers=1) if way == "one thread" else way
+    state: State = flow.run(parameters, executor=executor, **options)
+    return state
+
+
+@pytest.fixture
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the ability to start threads away from the engine, as in Pyodide."""
+    monkeypatch.setattr(attempt, "can_start_threads", lambda: False)
