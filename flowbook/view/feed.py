@@ -205,11 +205,18 @@ class Feed:
         return _brief(state.message)
 
     def _why(self) -> str:
-        """Return the sentence for below the picture: of the gravest trouble there is now, the newest of its kind."""
+        """Return the sentence for below the picture: of the gravest trouble there is now, the first of its kind.
+
+        The first, because what failed later mostly failed because of it; and a sentence that stays can be read.
+        """
         rank, _, number = max(
-            ((_RANK.get(type(node.state), -1), node.ended or 0.0, number) for number, node in enumerate(self._nodes)),
+            (
+                (_RANK.get(type(node.state), -1), -(node.ended or 0.0), -number)
+                for number, node in enumerate(self._nodes)
+            ),
             default=(-1, 0.0, 0),
         )
+        number = -number
         if rank < 0:
             return ""
         if self._subject != (number, self._nodes[number].state) and self.runner is not None:
