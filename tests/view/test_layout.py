@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowbook.view.layout import Layout, Route, crossings, layout
+from flowbook.view.layout.layers import bundle, cut
+from flowbook.view.layout.ordering import Search
 from tests.bench.graphs import SHAPES, fan, graphs
 
 Size = tuple[float, float]
@@ -192,6 +194,39 @@ def test_equal_nodes_stand_in_the_order_in_which_they_were_given() -> None:
     plan = layout([(100, 40)] * 12, fan(10))
     heights = [plan.nodes[leaf][1] for leaf in range(1, 11)]
     assert heights == sorted(heights)
+
+
+def test_boxes_that_might_as_well_change_places_do_so() -> None:
+    layers = cut(6, [(0, leaf) for leaf in range(1, 5)] + [(leaf, 5) for leaf in (1, 2, 4)], [0, 1, 1, 1, 1, 2])
+    layers.rows[1] = [2, 4, 1, 3]
+    search = Search(layers)
+    search.tidy(layers.boxes)
+    assert search.rows == [[0], [1, 2, 3, 4], [5]]
+
+
+def test_boxes_with_different_neighbours_keep_their_places() -> None:
+    layers = cut(5, [(0, 3), (1, 2), (0, 4), (1, 4)], [0, 0, 1, 1, 1])
+    layers.rows = [[0, 1], [3, 4, 2]]
+    search = Search(layers)
+    search.tidy(layers.boxes)
+    assert search.rows == [[0, 1], [3, 4, 2]]
+
+
+def test_long_edges_of_one_node_run_together_and_those_of_two_do_not() -> None:
+    layers = cut(4, [(0, 2), (0, 3), (1, 2), (1, 3)], [0, 0, 3, 3])
+    bundle(layers)
+    assert layers.chains == {(0, 2): [4, 5], (0, 3): [4, 5], (1, 2): [6, 7], (1, 3): [6, 7]}
+    assert layers.rows == [[0, 1], [4, 6], [5, 7], [2, 3]]
+
+
+def test_long_edges_part_where_something_lies_between_them() -> None:
+    layers = cut(4, [(0, 1), (0, 2), (0, 3)], [0, 3, 3, 2])
+    upper, lower = layers.chains[0, 1], layers.chains[0, 2]
+    layers.rows[2] = [upper[1], 3, lower[1]]
+    bundle(layers)
+    one, other = layers.chains[0, 1], layers.chains[0, 2]
+    assert one[0] == other[0] == layers.chains[0, 3][0]
+    assert layers.rows[2] == [one[1], 3, other[1]]
 
 
 def test_a_loop_stays_at_its_box_and_changes_no_rank() -> None:
