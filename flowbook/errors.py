@@ -62,8 +62,11 @@ class FlowError(FlowbookError, ValueError):
     """Say that a flow was described in a way that cannot be meant."""
 
 
-class UnknownArgument(FlowbookError, TypeError):
-    """Say that a keyword is not known, and which known one is nearest."""
+class UnknownArgument(FlowbookError, TypeError, ValueError):
+    """Say that a keyword is not known, and which known one is nearest.
+
+    Also a ValueError: `flow.run` cannot tell a misspelt option from a parameter that the flow does not have.
+    """
 
 
 class CycleError(FlowError):

@@ -185,6 +185,8 @@ def _some(
     at_least: float | None,
     at_most: float | None,
 ) -> Callable[[Mapping[Edge, State]], Verdict]:
+    _check_bounds(name, at_least=at_least, at_most=at_most)
+
     def rule(states: Mapping[Edge, State]) -> Verdict:
         distinct = {id(state): state for state in states.values()}
         count = sum(map(wanted, distinct.values()))
@@ -208,12 +210,29 @@ def _some(
     return rule
 
 
+def _check_bounds(name: str, **bounds: object) -> None:
+    for bound, value in bounds.items():
+        if value is None:
+            continue
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (is_number and value >= 0):  # type: ignore[operator]  # a number by then
+            kind = ValueError if is_number else TypeError
+            raise kind(
+                f"{name}({bound}={shown(value)}): a bound is a number of states, or a fraction of them below 1, "
+                f"for instance {bound}=2 or {bound}=0.5."
+            )
+
+
 def some_failed(at_least: float | None = None, at_most: float | None = None) -> Trigger:
     """Return a trigger that passes when the number of failed upstream states lies within inclusive bounds.
 
     Args:
         at_least: a number of states, or a fraction of them when below 1.
         at_most: likewise.
+
+    Raises:
+        ValueError: a negative bound.
+        TypeError: a bound that is no number.
 
     >>> some_failed(at_least=1)({})
     True
@@ -234,6 +253,10 @@ def some_successful(at_least: float | None = None, at_most: float | None = None)
     Args:
         at_least: a number of states, or a fraction of them when below 1.
         at_most: likewise.
+
+    Raises:
+        ValueError: a negative bound.
+        TypeError: a bound that is no number.
 
     >>> some_successful(at_most=2)({})
     True
