@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from flowbook.view.layout.part import Part
     from flowbook.view.layout.result import Point, Size
+    from flowbook.view.layout.ways import Way
 
 Direction = Literal["right", "down"]
 
@@ -75,9 +76,9 @@ def layout(
         for node, (x, y), rank in zip(nodes, part.corners, part.ranks, strict=True):
             corners[node], ranks[node] = (left + x, top + y), rank
         for way in part.ways:
-            points = _curve([(left + x, top + y) for x, y in way.points])
-            label = way.label and (left + way.label[0], top + way.label[1])
-            routes[way.edge] = Route(tuple(points[::-1] if edges[way.edge] in closing else points), label)
+            there = way.moved(left, top)
+            points = _curve(there)
+            routes[way.edge] = Route(tuple(points[::-1] if edges[way.edge] in closing else points), there.label)
         whole = max(whole[0], left + part.width), max(whole[1], top + part.height)
     for index, (tail, head) in enumerate(edges):
         if tail == head:
@@ -151,16 +152,21 @@ def _loop_rooms(edges: Sequence[tuple[int, int]], tags: Sequence[Size | None]) -
     return rooms
 
 
-def _curve(points: Sequence[Point]) -> list[Point]:
-    """Return a smooth curve through points, level in each of them, as Bezier control points."""
+def _curve(way: Way) -> list[Point]:
+    """Return a smooth curve through the points of a way, level in each of them, as Bezier control points."""
+    points = way.points
     curve = [points[0]]
+    bowed = way.bowed if way.bow else -1
     last = len(points) - 1
     for index in range(1, len(points)):
         (x0, y0), (x, y) = curve[-1], points[index]
-        if x == x0 or (index < last and y0 == y == points[index + 1][1]):
-            continue  # a level stretch may go on
+        goes_on = index < last and y0 == y == points[index + 1][1] and bowed not in (index, index + 1)
+        if x == x0 or goes_on:
+            continue
         middle = (x0 + x) / 2
-        curve += [(middle, y0), (middle, y), (x, y)]
+        # Both control points out by 4/3 bring the middle of the curve out by 1.
+        out = way.bow * 4 / 3 if index == bowed else 0
+        curve += [(middle, y0 + out), (middle, y + out), (x, y)]
     return curve
 
 

@@ -30,13 +30,8 @@ class Curve(NamedTuple):
 
     def at(self, part: float) -> float:
         """Return where the curve is, ``part`` (0 to 1) of the way through the gap."""
-        if not self.bow:
-            return self.start + (self.end - self.start) * _rise(part)
-        middle = self.middle
-        part *= 2
-        if part < 1:
-            return self.start + (middle - self.start) * _rise(part)
-        return middle + (self.end - middle) * _rise(part - 1)
+        t = _parameter(part)
+        return self.start + (self.end - self.start) * _rise(t) + 4 * t * (1 - t) * self.bow
 
     @property
     def middle(self) -> float:
@@ -44,13 +39,18 @@ class Curve(NamedTuple):
         return (self.start + self.end) / 2 + self.bow
 
 
-def _rise(part: float) -> float:
-    """Return how high a curve has risen, level at both ends, with control points in the middle."""
+def _parameter(part: float) -> float:
+    """Return the parameter at which a curve, its control points in the middle, is ``part`` of its way through a gap."""
     # x(t) = 1.5 t (1 - t) + t³ has no handy inverse; three Newton steps from a good guess are exact to a pixel.
     t = part
     for _ in range(3):
         slope = 1.5 - 3 * t + 3 * t * t
-        t -= (1.5 * t * (1 - t) + t**3 - part) / slope
+        t -= (1.5 * t * (1 - t) + t * t * t - part) / slope
+    return t
+
+
+def _rise(t: float) -> float:
+    """Return how much of its climb a curve has behind it that is level at both ends."""
     return t * t * (3 - 2 * t)
 
 
@@ -115,7 +115,7 @@ class Gap:
     def _hits(self, place: Point, size: Size, curve: Curve, others: Sequence[Curve]) -> int:
         """Count the other curves that a label would cover."""
         low, high = place[1] - size[1] / 2, place[1] + size[1] / 2
-        rises = [_rise((place[0] + side * size[0] / 2) / self.width) for side in (-1, 0, 1)]
+        rises = [_rise(_parameter((place[0] + side * size[0] / 2) / self.width)) for side in (-1, 0, 1)]
         hits = 0
         for other in others:
             if other == curve or max(other[:2]) < low or min(other[:2]) > high:

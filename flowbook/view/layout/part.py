@@ -131,7 +131,11 @@ def _trimmed(
         if way.label and link.label:
             (x, y), (width, height) = way.label, link.label
             spans.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-    spans += [(x, y, x, y) for way in ways for x, y in way.points[1:-1]]
+    for way in ways:
+        spans += [(x, y, x, y) for x, y in way.points[1:-1]]
+        if way.bow:
+            (x, y), (_, end) = way.points[way.bowed - 1 : way.bowed + 1]
+            spans.append((x, (y + end) / 2 + way.bow, x, (y + end) / 2 + way.bow))
     left, top = min(span[0] for span in spans), min(span[1] for span in spans)
     right, bottom = max(span[2] for span in spans), max(span[3] for span in spans)
     return Part(

@@ -59,16 +59,26 @@ class Anchor(NamedTuple):
 
 
 class Way(NamedTuple):
-    """The way of a link: points in which it is level, and the centre of its label."""
+    """The way of a link.
+
+    Attributes:
+        edge: The edge that it is the way of.
+        points: Points in which it is level.
+        label: The centre of its label.
+        bow: How far it bows out on the way to one of the points.
+        bowed: The place of that point.
+    """
 
     edge: int
     points: list[Point]
     label: Point | None
+    bow: float
+    bowed: int
 
     def moved(self, right: float, down: float) -> Way:
         """Return the same way elsewhere."""
         label = self.label and (self.label[0] + right, self.label[1] + down)
-        return Way(self.edge, [(x + right, y + down) for x, y in self.points], label)
+        return self._replace(points=[(x + right, y + down) for x, y in self.points], label=label)
 
 
 class Drawing:
@@ -112,9 +122,10 @@ class Drawing:
                 (rank, start), (next_rank, end) = stops[place], stops[place + 1]
                 if rank + 1 < next_rank:
                     continue
-                curve = Curve(start, end, self.bows.get(number, 0) if place == last else 0)
+                in_gap = place == last and not self._in_grid(link)
+                curve = Curve(start, end, self.bows.get(number, 0) if in_gap else 0)
                 curves[rank][curve] = None
-                if place == last and link.label and not self._in_grid(link):
+                if in_gap and link.label:
                     labels[rank][number] = curve, link.label
         at = 0.0
         for rank, row in enumerate(self.layers.rows):
@@ -168,27 +179,26 @@ class Drawing:
     def _way(self, number: int) -> Way:
         link, stops = self.links[number], self.stops[number]
         tail, head = self.anchors[link.tail], self.anchors[link.head]
+        bow, bowed = self.bows.get(number, 0), 1
         points = [(self.starts[tail.rank] + tail.right, tail.centre)]
         if not stops:
             points.append((self.starts[head.rank] + head.left, head.centre))
-            return Way(link.edge, points, self._label(number))
+            return Way(link.edge, points, self._label(number), bow, bowed)
         if tail.leave != tail.centre:
             level = self.starts[tail.rank] + tail.right + tail.after
             points += [(level, tail.centre), (level + TURN, tail.leave)]
         points.append((self.starts[tail.rank] + self.reaches[link.tail], tail.leave))
         for rank, height in stops[1:-1]:
             points += [(self.starts[rank], height), (self.ends[rank], height)]
-        if number in self.bows:
-            rank = stops[-2][0]
-            middle = Curve(stops[-2][1], stops[-1][1], self.bows[number]).middle
-            points.append(((self.ends[rank] + self.starts[rank + 1]) / 2, middle))
         start = self.starts[head.rank]
         points.append((start, head.enter))
+        if not self._in_grid(link):
+            bowed = len(points) - 1
         if head.enter != head.centre:
             level = start + head.left - head.before
-            points += [(level - TURN, head.enter), (level, head.centre)]
-        points.append((start + head.left, head.centre))
-        return Way(link.edge, points, self._label(number))
+            points += [(level - TURN, head.enter), (level, head.centre), (start + head.left, head.centre)]
+            bowed = len(points) - 1
+        return Way(link.edge, points, self._label(number), bow, bowed)
 
     def _label(self, number: int) -> Point | None:
         link = self.links[number]
