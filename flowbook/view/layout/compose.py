@@ -76,10 +76,10 @@ def layout(
         for node, (x, y), rank in zip(nodes, part.corners, part.ranks, strict=True):
             corners[node], ranks[node] = (left + x, top + y), rank
         for way in part.ways:
-            there = way.moved(left, top)
-            points = _curve(there)
-            routes[way.edge] = Route(tuple(points[::-1] if edges[way.edge] in closing else points), there.label)
-        whole = max(whole[0], left + part.width), max(whole[1], top + part.height)
+            points = _curve(way, left, top)
+            label = way.label and (left + way.label[0], top + way.label[1])
+            routes[way.edge] = Route(tuple(points[::-1] if edges[way.edge] in closing else points), label)
+        whole = max(whole[0], left + part.span[2]), max(whole[1], top + part.span[3])
     for index, (tail, head) in enumerate(edges):
         if tail == head:
             routes[index] = _loop(corners[tail], across[tail], tags[index])
@@ -132,14 +132,16 @@ def _parts(
 def _packed(
     parts: list[tuple[list[int], list[Link]]], sizes: Sequence[Size], rooms: dict[int, Size], gauges: Gauges
 ) -> Iterator[tuple[Point, list[int], Part]]:
-    """Lay parts out and pack them; go through their corners, their nodes, and themselves."""
+    """Lay parts out and pack them; go through how far each must move, their nodes, and themselves."""
     laid = [
         lay_out([sizes[node] for node in nodes], [rooms.get(node, (0, 0)) for node in nodes], links, gauges)
         for nodes, links in parts
     ]
-    places = pack([(part.width, part.height) for part in laid], 1.5 * gauges.node_gap, gauges.aspect)
-    for place, (nodes, _), part in zip(places, parts, laid, strict=True):
-        yield place, nodes, part
+    spans = [part.span for part in laid]
+    sizes_of = [(right - left, bottom - top) for left, top, right, bottom in spans]
+    places = pack(sizes_of, 1.5 * gauges.node_gap, gauges.aspect)
+    for (x, y), (left, top, _, _), (nodes, _), part in zip(places, spans, parts, laid, strict=True):
+        yield (x - left, y - top), nodes, part
 
 
 def _loop_rooms(edges: Sequence[tuple[int, int]], tags: Sequence[Size | None]) -> dict[int, Size]:
@@ -152,9 +154,9 @@ def _loop_rooms(edges: Sequence[tuple[int, int]], tags: Sequence[Size | None]) -
     return rooms
 
 
-def _curve(way: Way) -> list[Point]:
+def _curve(way: Way, left: float, top: float) -> list[Point]:
     """Return a smooth curve through the points of a way, level in each of them, as Bezier control points."""
-    points = way.points
+    points = [(left + x, top + y) for x, y in way.points]
     curve = [points[0]]
     bowed = way.bowed if way.bow else -1
     last = len(points) - 1

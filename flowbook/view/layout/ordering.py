@@ -24,7 +24,7 @@ Rows = list[list[int]]
 
 # Budgets count visits of segments (sweeps) and of pairs of nodes (sifting): a million visits take about 0.3 s.
 _TRIAL = 3
-_SWEEPS = 10
+_SWEEPS = 8
 _SWEEP_VISITS = 30_000
 _MOST_STARTS = 8
 _WALKS = (False, True)
@@ -40,8 +40,8 @@ _WHOLE_ROW = 32
 _WINDOW = 12
 
 
-def order(layers: Layers, share: float = 1) -> int:
-    """Sort the rows of ``layers`` so that few segments cross; return how many still do.
+def order(layers: Layers, share: float = 1) -> None:
+    """Sort the rows of ``layers`` so that few segments cross.
 
     Args:
         layers: What to sort.
@@ -55,7 +55,7 @@ def order(layers: Layers, share: float = 1) -> int:
     tried = [(best, rows)]
     for start in _starts(layers, max(starts, 3)) if best else ():
         search.begin(start)
-        tried.append(search.sweep(_TRIAL))
+        tried.append(search.sweep(min(_TRIAL, starts + 1)))
         if not tried[-1][0]:
             break
     tried.sort(key=itemgetter(0))
@@ -71,7 +71,6 @@ def order(layers: Layers, share: float = 1) -> int:
         search.kick(int(_KICK_VISITS * share * min(1, _MANY / segments)))
     search.tidy(layers.boxes)
     layers.rows = search.rows
-    return search.crossings()
 
 
 def _copy(rows: Rows) -> Rows:

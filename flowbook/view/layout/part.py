@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from flowbook.view.layout.result import Point, Size
 
 
+Span = tuple[float, float, float, float]
+
+
 class Gauges(NamedTuple):
     """The measures of a drawing: least gap between ranks, gap between boxes, wanted width by height, count of links."""
 
@@ -29,10 +32,16 @@ class Gauges(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A connected part of a graph, laid out: its size, the corner and rank of every box, the ways of its links."""
+    """A connected part of a graph, laid out.
 
-    width: float
-    height: float
+    Attributes:
+        span: Where it starts and ends: left, top, right, bottom.
+        corners: The top left corner of every box.
+        ranks: The rank of every box.
+        ways: The ways of its links.
+    """
+
+    span: Span
     corners: list[Point]
     ranks: list[int]
     ways: list[Way]
@@ -49,7 +58,7 @@ def lay_out(boxes: Sequence[Size], rooms: Sequence[Size], links: Sequence[Link],
     """
     sizes = [(box[0] + room[0], max(box[1], room[1])) for box, room in zip(boxes, rooms, strict=True)]
     if len(sizes) == 1:
-        return Part(*sizes[0], [(0, (sizes[0][1] - boxes[0][1]) / 2)], [0], [])
+        return Part((0, 0, *sizes[0]), [(0, (sizes[0][1] - boxes[0][1]) / 2)], [0], [])
     folded = fold(len(sizes), list(dict.fromkeys((link.tail, link.head) for link in links)))
     outer = _outer_sizes(folded, sizes, links, gauges)
     tall = [size[1] for size in outer]
@@ -64,7 +73,8 @@ def lay_out(boxes: Sequence[Size], rooms: Sequence[Size], links: Sequence[Link],
         (drawing.starts[anchor.rank] + anchor.left, anchor.centre - box[1] / 2)
         for anchor, box in zip(anchors, boxes, strict=True)
     ]
-    return _trimmed(sizes, links, corners, _ranks(folded, layers.ranks), drawing.ways())
+    ways = drawing.ways()
+    return Part(_span(sizes, links, corners, ways), corners, _ranks(folded, layers.ranks), ways)
 
 
 def _outer_sizes(folded: Folded, sizes: Sequence[Size], links: Sequence[Link], gauges: Gauges) -> list[Size]:
@@ -122,26 +132,16 @@ def _ranks(folded: Folded, ranks: Sequence[int]) -> list[int]:
     return final
 
 
-def _trimmed(
-    sizes: Sequence[Size], links: Sequence[Link], corners: list[Point], ranks: list[int], ways: list[Way]
-) -> Part:
-    """Move all so that it starts at (0, 0)."""
+def _span(sizes: Sequence[Size], links: Sequence[Link], corners: list[Point], ways: list[Way]) -> Span:
+    """Return where all that is drawn starts and ends."""
     spans = [(x, y, x + size[0], y + size[1]) for (x, y), size in zip(corners, sizes, strict=True)]
     for link, way in zip(links, ways, strict=True):
         if way.label and link.label:
             (x, y), (width, height) = way.label, link.label
             spans.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-    for way in ways:
         spans += [(x, y, x, y) for x, y in way.points[1:-1]]
         if way.bow:
             (x, y), (_, end) = way.points[way.bowed - 1 : way.bowed + 1]
             spans.append((x, (y + end) / 2 + way.bow, x, (y + end) / 2 + way.bow))
-    left, top = min(span[0] for span in spans), min(span[1] for span in spans)
-    right, bottom = max(span[2] for span in spans), max(span[3] for span in spans)
-    return Part(
-        right - left,
-        bottom - top,
-        [(x - left, y - top) for x, y in corners],
-        ranks,
-        [way.moved(-left, -top) for way in ways],
-    )
+    lefts, tops, rights, bottoms = zip(*spans, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)

@@ -20,7 +20,7 @@ Neighbours = list[list[int]]
 # about 20 ms for the largest graphs, which `_tighten` leaves within a few percent of it.
 _WALK_VISITS = 40_000
 # An exchange may move nothing and yet open the way for one that does, but seldom after so many walks.
-_IDLE = 10
+_IDLE = 6
 # So many nodes at most change their tree edges on one walk.
 _MOST_CHANGED = 60
 

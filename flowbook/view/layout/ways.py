@@ -75,11 +75,6 @@ class Way(NamedTuple):
     bow: float
     bowed: int
 
-    def moved(self, right: float, down: float) -> Way:
-        """Return the same way elsewhere."""
-        label = self.label and (self.label[0] + right, self.label[1] + down)
-        return self._replace(points=[(x + right, y + down) for x, y in self.points], label=label)
-
 
 class Drawing:
     """The ways of all links of a part.
