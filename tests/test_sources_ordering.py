@@ -226,6 +226,41 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
         ["a = [1]", "b = a", "n = len(b)", "b = 0", "a.append(2)"],
         {"0-1 data a", "0-4 data a", "1-2 data b", "1-3 order b", "2-3 order b", "1-4 order a", "2-4 order"},
     ),
+    (
+        "a result that is new leaves the argument alone",
+        ["def f(t): return len(t)", "x = []", "y = f(x)", "y += 1", "print(x)"],
+        {"0-2 data f", "1-2 data x", "1-4 data x", "2-3 data y"},
+    ),
+    (
+        "one that is the argument does not",
+        ["def f(t): return t", "x = []", "y = f(x)", "y += [1]", "print(x)"],
+        {"0-2 data f", "1-2 data x", "1-4 data x", "2-3 data y", "1-3 order x", "3-4 order x"},
+    ),
+    (
+        "nor one that is a global",
+        ["cache = {}", "def get(): return cache", "c = get()", "c['k'] = 1", "print(cache)"],
+        {"0-2 data cache", "0-4 data cache", "1-2 data get", "2-3 data c", "0-3 order cache", "3-4 order cache"},
+    ),
+    (
+        "what a function reads is nothing to who reads its result",
+        ["def load(): return pd.read_csv('a')", "df = load()", "m = df.mean()", "m.to_csv('b')"],
+        {"0-1 data load", "1-2 data df", "2-3 data m", "1-3 order files"},
+    ),
+    (
+        "unless the result can call again",
+        ["k = 1", "def make(): return lambda: k", "g = make()", "k = 2", "y = g()"],
+        {"0-2 data k", "1-2 data make", "0-3 order k", "2-3 order k", "2-4 data g", "3-4 data k"},
+    ),
+    (
+        "a generator reads when it is used",
+        ["k = 1", "it = (z * k for z in xs)", "k = 2", "y = list(it)"],
+        {"0-1 data k", "0-2 order k", "1-2 order k", "1-3 data it", "2-3 data k"},
+    ),
+    (
+        "a default argument is kept between calls",
+        ["def f(q=[]):\n  q.append(1)\n  return len(q)", "a = f()", "b = f()"],
+        {"0-1 data f", "0-2 data f", "1-2 order a f"},
+    ),
     ("functions are not changed by being called", ["def f(): pass", "g(f)", "h(f)"], {"0-1 data f", "0-2 data f"}),
     (
         "nor are modules",
@@ -322,22 +357,36 @@ NAMES = "abcd"
 name = st.sampled_from(NAMES)
 pair = st.tuples(name, name, st.integers(0, 3))
 SHAPES = (
-    "{x} = {n}", "{x} = [{n}]", "{x} = [[{n}]]", "{x} = {y}", "{x} = [{y}]", "{x} = [{y}, {y}]", "{x} = list({y})",
-    "{x} = {y} + {y}", "{x} += {y}", "{x} += [{n}]", "{x}.append({y})", "{x}.append({n})", "{x}[0] = {y}",
-    "{x}[0] = {n}", "{x}[0].append({n})", "{x} = {y}[0]", "{x}, {y} = {y}, {x}", "{x} = {y} = [{n}]", "del {x}",
-    "if {n} > 1: {x} = {y}", "for i in {y}: {x} = i", "{x} = [z for z in {y}]",
-    "{x} = len({y})", "{x}.sort(key=str)",
-    "for i in {y}: i.append({n})", "{x} = {y}.copy()", "{x} = ({y}, {n})", "{x} = {y} if {n} > 1 else {x}",
-    "def f(): return {y}", "def f(q): q.append({n})", "def f(q): return [q, {y}]",
-    "def f():\n  global {x}\n  {x} = [{n}]",
-    "{x} = f()", "f({y})", "{x} = f({y})", "h = lambda q: q.append({x})", "h({y})", "def g(q): return f(q)", "g({y})",
-    "{x} = [f]", "{x}[0]({y})", "it = iter({y})", "{x} = next(it)", "{x} = list(it)", "it = (z for z in {y})",
-    "class K:\n  def go(self): return {y}\n  def put(self, q): self.q = q; q.append({n})", "k = K()", "k.put({y})",
-    "{x} = k.go()", "{x} = k.q", "k.q.append({n})", "{x} = {{'k': {y}}}", "{x}['k'] = {y}", "{x}.update(k={n})",
-    "{x} = max({y}, key=str)", "{x} = list(map(f, {y}))", "exec('{x} = [{n}]')", "{x} = globals()['{y}']",
-    "[{x} := z for z in {y}]", "{x} = sorted({y}, key=str)", "r = {y}; r.append({n})", "{x}.extend({y})",
-    "with_ = [{y}]; with_[0].append({n})", "{x} = [*{y}, {n}]", "setattr(k, 'q', {y})", "random.seed({n})",
-    "{x} = random.random()", "{x} = random.sample(range(9), 3)", "random.shuffle({y})",
+    "{x} = {n}", "{x} = [{n}]", "{x} = [[{n}]]", "{x} = {y}", "{x} = [{y}]", "{x} = [{y}, {y}]",
+    "{x} = list({y})", "{x} = {y} + {y}", "{x} += {y}", "{x} += [{n}]", "{x}.append({y})", "{x}.append({n})",
+    "{x}[0] = {y}", "{x}[0] = {n}", "{x}[0].append({n})", "{x} = {y}[0]", "{x}, {y} = {y}, {x}",
+    "{x} = {y} = [{n}]", "del {x}", "if {n} > 1: {x} = {y}", "for i in [*{y}]: {x} = i",
+    "{x} = [z for z in {y}]", "{x} = len({y})", "{x}.sort(key=lambda z: str(z)[:3])", "for i in [*{y}]: i.append({n})",
+    "{x} = {y}.copy()", "{x} = ({y}, {n})", "{x} = {y} if {n} > 1 else {x}", "def f(): return {y}",
+    "def f(q): q.append({n})", "def f(q): return [q, {y}]", "def f():\n  global {x}\n  {x} = [{n}]",
+    "{x} = f()", "f({y})", "{x} = f({y})", "h = lambda q: q.append({x})", "h({y})", "def g(q): return f(q)",
+    "g({y})", "{x} = [f]", "{x}[0]({y})", "it = iter({y})", "{x} = next(it)", "{x} = list(it)",
+    "it = (z for z in {y})", "it = (({x}, z) for z in {y})", "it = map(f, {y})",
+    "class K:\n  def go(self): return {y}\n  def put(self, q): self.q = q; q.append({n})", "k = K()",
+    "k.put({y})", "{x} = k.go()", "{x} = k.q", "k.q.append({n})", "{x} = {{'k': {y}}}", "{x}['k'] = {y}",
+    "{x}.update(k={n})", "{x} = max({y}, key=lambda z: str(z)[:3])", "{x} = list(map(f, [*{y}]))",
+    "exec('{x} = [{n}]')",
+    "{x} = globals()['{y}']", "[{x} := z for z in {y}]", "{x} = sorted({y}, key=lambda z: str(z)[:3])",
+    "r = {y}; r.append({n})", "{x}.extend({y})", "with_ = [{y}]; with_[0].append({n})", "{x} = [*{y}, {n}]",
+    "setattr(k, 'q', {y})", "random.seed({n})", "def f(q): return q", "def f(q): return {y}",
+    "def f(): return lambda: {y}", "{x} = f({y})[0]", "{x} = f()()",
+    "def f(q):\n  def inner(): return q\n  return inner", "{x} = f({y})()", "f({y})().append({n})",
+    "u = f; {x} = u({y})", "v = f({y}); v.append({n})", "def m(): return K()", "k = m()",
+    "def f(q=[{n}]):\n  q.append(1)\n  return q", "def f(*q): q[0].append({n})", "f({y}, {x})",
+    "def f(**q): return q['z']", "{x} = f(z={y})", "w = (f, {y})", "w[0](w[1])", "{x} = w[1]",
+    "def f(q): yield q; yield {y}", "it = f({y})", "for i in [*f({y})]: i.append({n})",
+    "{x} = [f({y}) for z in [*{y}]]", "def f(q):\n  try: return q[0]\n  except Exception as e: return {y}",
+    "match {y}:\n  case [{x}, *_]: pass\n  case _: {x} = [{n}]", "with K2() as {x}: {x}.append({n})",
+    "class K2:\n  o = {y}\n  def __enter__(self): return self.o\n  def __exit__(self, *e): {x}.append(1)",
+    "if {n} > 1: del {x}", "try:\n  {x} = {y}[0][0]\nexcept Exception:\n  {x} = [{n}]", "{x}: list = {y}",
+    "f.n = {y}", "{x} = f.n", "def f():\n  f.n = [{n}]", "{x} = K2.o", "{x} = K2().o", "k.o = {y}",
+    "K.o = {y}", "{x} = k.o", "k.__class__.o.append({n})", "{x} = random.random()",
+    "{x} = random.sample(range(9), 3)", "random.shuffle({y})",
 )  # fmt: skip
 
 
@@ -377,7 +426,7 @@ def picture(space: dict[str, Any]) -> str:
             return type(value).__name__
         return f"{type(value).__name__}({draw(vars(value))})"
 
-    hidden = {"__builtins__", "random", "i"}
+    hidden = {"__builtins__", "__annotations__", "random", "i"}
     return "; ".join(f"{key} = {draw(space[key])}" for key in sorted(space.keys() - hidden))
 
 

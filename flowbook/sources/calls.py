@@ -9,58 +9,27 @@ from typing import TYPE_CHECKING
 from flowbook.sources import knowledge as known
 from flowbook.sources.effects import CHANGE, LOOK, SEEDS, draws_unless_seeded, effect_of
 from flowbook.sources.expressions import PLOT, Expressions, is_place, root_name
+from flowbook.sources.functions import (
+    RECEIVER,
+    Callee,
+    Slot,
+    changed_parameters,
+    gives_view,
+    is_harmless,
+    lands_in,
+    result_shares,
+)
 from flowbook.sources.names import Call, Deferred
 from flowbook.sources.scopes import BY_CALL, MAY, SURE
-from flowbook.sources.sharing import CODE, FRESH, HOLDS, SAME, VIEW, Value, called, copied, put, taken
+from flowbook.sources.sharing import CODE, FRESH, HOLDS, IF, SAME, VIEW, Value, called, copied, put, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-Slot = int | str
 Given = list[tuple[Slot, Value]]
 
 _VARIABLE_IN_TEXT = re.compile(r"@([A-Za-z_]\w*)")
 _WORD_IN_TEXT = re.compile(r"[A-Za-z_]\w*")
-
-
-def changed_parameters(
-    body: Deferred, lookup: Callable[[str], Deferred | bool | None], seen: frozenset[str] = frozenset()
-) -> set[str]:
-    """The parameters whose objects a function may change, counting the functions it calls.
-
-    Args:
-        body: what the function does.
-        lookup: tells what a global function does; False for one known to be harmless, None for an unknown.
-        seen: the functions on the way here, for those that call each other.
-    """
-    changed = set(body.changes)
-    for call in body.calls:
-        own = [(slot, name) for slot, name in call.arguments if name in body.parameters]
-        if not own or call.function in seen:
-            continue
-        callee = lookup(call.function)
-        if callee is None:
-            changed |= {name for _, name in own}
-        elif isinstance(callee, Deferred):
-            deeper = changed_parameters(callee, lookup, seen | {call.function})
-            changed |= {name for slot, name in own if is_changed(callee, slot, deeper)}
-    return changed
-
-
-def is_changed(body: Deferred, slot: Slot, changed: set[str]) -> bool:
-    """Whether the argument in this slot lands in a parameter that is changed."""
-    if not changed:
-        return False
-    if slot == "*":
-        return True
-    if isinstance(slot, int):
-        plain = [name for name in body.parameters if not name.startswith("*")]
-        if slot < len(plain):
-            return plain[slot] in changed
-    elif slot in body.parameters:
-        return slot in changed
-    # An argument beyond the named ones lands in *args or **kwargs.
-    return any(name.lstrip("*") in changed for name in body.parameters if name.startswith("*"))
 
 
 class Calls(Expressions):
@@ -142,33 +111,72 @@ class Calls(Expressions):
             what = self.read(name)
         self.hints.add("settings")
         inside = [self.code.get(token) for token, _ in what] if function == name else [None]
-        results = [value for _, value in given] + [called(what)]
         outside = name not in self.state.sure
         if outside:
             arguments = [(slot, root) for slot, value in given for root in sorted(self.roots(value))]
             self.calls[Call(function, tuple(arguments))] = None
-        consumable = False
+        found: Value = FRESH
         for body in inside:
             if body is not None:
-                changed = changed_parameters(body, self._lookup)
-                for slot, value in given:
-                    if is_changed(body, slot, changed):
-                        self.change(value, MAY, deep=True)
-                consumable |= body.generator
+                found += self._call_body(body, given, what)
+                continue
+            flag = BY_CALL if outside else MAY
+            self._change_all(list(given), flag)
+            if not outside or function != name:
+                self.change(what, flag, deep=True)
+            if outside:
+                found += self._conditional(function, [*given, (RECEIVER, what)])
             else:
-                flag = BY_CALL if outside else MAY
-                self._change_all(list(given), flag)
-                if not outside or function != name:
-                    self.change(what, flag, deep=True)
-                self.hints |= set() if outside else {"random"}
-        found = tuple(dict.fromkeys(part for value in results for part in taken(value)))
-        return self.used_up(found) if consumable else found
+                self.hints.add("random")
+                found += self._result([what, *(value for _, value in given)])
+        return tuple(dict.fromkeys(found))
 
-    def _lookup(self, function: str) -> Deferred | bool | None:
+    def _call_body(self, body: Deferred, given: Sequence[tuple[Slot, Value]], what: Value) -> Value:
+        """Call a function of this scope; the answer is what its result shares."""
+        changed = changed_parameters(body, self._lookup)
+        found: Value = called(what) if body.makes_code else FRESH
+        if body.keeps:
+            self.change(what, MAY, deep=True)
+            found += taken(what)
+        for slot, value in given:
+            if lands_in(body, slot, changed):
+                self.change(value, MAY, deep=True)
+            if result_shares(body, slot, deep=True):
+                found += taken(value)
+        parameters = {name.lstrip("*") for name in body.parameters}
+        for name, how in sorted(body.gives):
+            if name not in parameters:
+                value = self._given_by(name)
+                found += called(value) if how == CODE else taken(value)
+        return self.used_up(found) if body.generator else found
+
+    def _given_by(self, name: str) -> Value:
+        if name == PLOT:
+            return ((self.arrive(PLOT), SAME),)
+        return tuple([(token, SAME) for token in self.state.env.get(name) or (self.arrive(name),)])
+
+    def _conditional(self, function: str, given: Sequence[tuple[Slot, Value]]) -> Value:
+        """What the result of another cell's function shares with its arguments, if it does."""
+        made = self.new_token()
+        self.results[made] = function
+        for slot, value in given:
+            if slot == RECEIVER:
+                for token, how in called(value):
+                    self.sharing.link(made, token, how)
+                if "." not in function:
+                    continue
+            for token, how in value:
+                if how != CODE:
+                    self.conditions.append((function, slot))
+                    self.sharing.link(made, token, IF + len(self.conditions) - 1)
+        return ((made, SAME),)
+
+    def _lookup(self, function: str) -> Callee:
         """What is known in this scope about a function that another function calls."""
-        path = self.paths.get(function)
-        if path is not None and known.is_harmless_function(path):
-            return False
+        root, _, rest = function.partition(".")
+        path = self.paths.get(root)
+        if path is not None:
+            return f"{path}.{rest}" if rest else path
         for token in self.state.env.get(function, ()):
             if token in self.code:
                 return self.code[token]
@@ -235,16 +243,14 @@ class Calls(Expressions):
         if path == "functools.reduce":
             self.call_back(node, [value for slot, value in given if slot != 0])
         effect = effect_of(path)
-        harmless = effect is not None or known.is_harmless_function(path)
-        if not harmless:
+        if not is_harmless(path):
             self._change_all(given, MAY)
         values = [value for _, value in given]
         if effect is not None and effect[0] == "plot":
             return (*self._result(values), (self.arrive(PLOT), VIEW))
         if path == "open" or known.is_consumable(path):
             return self.used_up(self._result(values))
-        last = path.rpartition(".")[2]
-        if not harmless or path in known.VIEWING_FUNCTIONS or last[:1].isupper():
+        if gives_view(path):
             return self._result(values)
         return tuple(dict.fromkeys(part for value in values for part in copied(value)))
 
@@ -287,6 +293,7 @@ class Calls(Expressions):
             return self._harmless_method(node, func, receiver, values)
         elif attr in known.DRAWING_METHODS:
             self.change(receiver, MAY)
+            return self._result([receiver])
         else:
             return self._unknown_method(func, receiver, given)
         for value in values:
@@ -317,10 +324,9 @@ class Calls(Expressions):
         root = root_name(func)
         values = [value for _, value in given]
         if dotted is not None and root is not None and not self.is_shadowed(root) and root not in self.state.sure:
-            self.call_by_name(dotted, given, receiver)
-        else:
-            self.hints.add("random")
-            self._change_all([("", receiver), *given], MAY)
+            return self.call_by_name(dotted, given, receiver)
+        self.hints.add("random")
+        self._change_all([("", receiver), *given], MAY)
         for value in values:
             self.hold(receiver, value)
         return self._result([receiver, *values])

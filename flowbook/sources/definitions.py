@@ -9,7 +9,7 @@ from flowbook.sources.expressions import root_name
 from flowbook.sources.knowledge import HARMLESS_DECORATORS
 from flowbook.sources.names import Deferred
 from flowbook.sources.scopes import BY_CALL, MAY, SURE, Frame, Scope
-from flowbook.sources.sharing import FRESH, SAME, VIEW, Value, called, put, taken
+from flowbook.sources.sharing import CODE, FRESH, SAME, VIEW, Value, called, put, taken
 from flowbook.sources.statements import Statements
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ def parameter_names(arguments: ast.arguments) -> tuple[str, ...]:
     named = [one.arg for one in arguments.kwonlyargs]
     extra = [f"**{arguments.kwarg.arg}"] if arguments.kwarg else []
     return (*plain, *rest, *named, *extra)
+
+
+def _mutable_defaults(arguments: ast.arguments) -> frozenset[str]:
+    """Parameters whose default is an object that calls can change."""
+    plain = [*arguments.posonlyargs, *arguments.args]
+    pairs = list(zip(plain[len(plain) - len(arguments.defaults) :], arguments.defaults, strict=True))
+    pairs += [(name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value]
+    return frozenset(name.arg for name, value in pairs if not isinstance(value, ast.Constant))
 
 
 class Definitions(Statements):
@@ -127,6 +135,7 @@ class Definitions(Statements):
             self.code[token] = self._apart(node)
             self.captured |= self.code[token].reads | self.code[token].writes
         else:
+            self.inner.add(token)
             self._in_place(node)
         return ((token, SAME),)
 
@@ -147,7 +156,8 @@ class Definitions(Statements):
         scope = type(self)(is_cell=False, parameters=plain, local=(bound | set(plain)) - outside)
         scope.outer_paths = {**self.outer_paths, **self.paths}
         scope.run(body)
-        return summary(scope, parameters, generator=yields)
+        later = yields or isinstance(node, ast.AsyncFunctionDef)  # the body runs when the result is used
+        return summary(scope, parameters, generator=later, defaults=_mutable_defaults(node.args))
 
     def _in_place(self, node: Function) -> None:
         """Read a nested body where it is defined, as if it were called there."""
@@ -187,11 +197,13 @@ class Definitions(Statements):
                     self.sharing.link(token, held, VIEW)
         if apart:
             names = {root for base in node.bases if (root := root_name(base)) is not None}
-            self.code[token] = _class(methods or {}, names)
+            self.code[token] = _class(methods or {}, names, keeps=bool(self.sharing.sources.get(token)))
             if not self.frames:
                 self.deferred[node.name] = _joined(self.deferred.get(node.name), self.code[token])
             elif outer is not None:
                 outer[node.name] = self.code[token]
+        else:
+            self.inner.add(token)
         self.store(node.name, self.tokens_of((*bases, (token, SAME))))
 
 
@@ -213,10 +225,13 @@ def deep_changes(scope: Scope) -> set[str]:
     return {names[token] for token, deep in scope.changed if deep and token in names}
 
 
-def summary(scope: Definitions, parameters: tuple[str, ...], *, generator: bool) -> Deferred:
+def summary(scope: Definitions, parameters: tuple[str, ...], *, generator: bool, defaults: frozenset[str]) -> Deferred:
     """What was noticed in a function's body, in terms of its parameters and of global names."""
     sure, maybe, by_call = changes(scope)
     own = scope.arguments.keys()
+    given = {(name, VIEW) for name in scope.roots(scope.returned)}
+    leads = scope.sharing.reach((token for token, _ in scope.returned), through_code=True)
+    given |= {(name, CODE) for name, token in scope.incoming.items() if token in leads and (name, VIEW) not in given}
     return Deferred(
         reads=frozenset(name for name in scope.reads if not name.startswith("*")),
         writes=frozenset(scope.plain | scope.loose),
@@ -232,12 +247,21 @@ def summary(scope: Definitions, parameters: tuple[str, ...], *, generator: bool)
         changes=frozenset((sure | maybe) & own),
         calls=tuple(scope.calls),
         passed=frozenset(by_call - own),
+        gives=frozenset(given),
+        keeps=not defaults.isdisjoint(
+            sure
+            | maybe
+            | by_call
+            | {name for name, _ in given}
+            | {n for call in scope.calls for _, n in call.arguments}
+        ),
+        makes_code=generator or not scope.inner.isdisjoint(leads),
         assumed=frozenset(scope.assumed),
         generator=generator,
     )
 
 
-def _class(methods: dict[str, Deferred], bases: set[str]) -> Deferred:
+def _class(methods: dict[str, Deferred], bases: set[str], *, keeps: bool) -> Deferred:
     """A class as a function: calling it, or holding an object of it, may run any of its methods."""
     joined: Deferred = Deferred(reads=frozenset(bases))
     for method in methods.values():
@@ -250,6 +274,8 @@ def _class(methods: dict[str, Deferred], bases: set[str]) -> Deferred:
         changes=start.changes - set(start.parameters[:1]) if start else frozenset(),
         calls=joined.calls,
         methods=methods,
+        makes_code=True,
+        keeps=keeps,
     )
 
 
@@ -272,4 +298,7 @@ def _joined(one: Deferred | None, two: Deferred) -> Deferred:
         calls=tuple(dict.fromkeys((*one.calls, *two.calls))),
         methods={**one.methods, **two.methods},
         generator=one.generator or two.generator,
+        gives=one.gives | two.gives,
+        makes_code=one.makes_code or two.makes_code,
+        keeps=one.keeps or two.keeps,
     )

@@ -6,9 +6,10 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowbook.sources.effects import LOOK
-from flowbook.sources.knowledge import CONVENTIONS, PLAIN_ATTRIBUTES, READING_METHODS, is_harmless_function
+from flowbook.sources.knowledge import BUILTINS, CONVENTIONS, PLAIN_ATTRIBUTES, READING_METHODS, is_harmless_function
+from flowbook.sources.names import Deferred
 from flowbook.sources.scopes import Frame, Scope
-from flowbook.sources.sharing import FRESH, SAME, Value, copied, put, taken
+from flowbook.sources.sharing import CODE, FRESH, SAME, Value, copied, put, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -183,7 +184,21 @@ class Expressions(Scope):
         return put(self._comprehension(node.generators, [node.key, node.value]))
 
     def _see_generatorexp(self, node: ast.GeneratorExp) -> Value:
-        return self.used_up(put(self._comprehension(node.generators, [node.elt])))
+        value = self.used_up(put(self._comprehension(node.generators, [node.elt])))
+        if self.is_cell and not self.frames:
+            self._read_later(value[0][0], node)
+        return value
+
+    def _read_later(self, token: int, node: ast.GeneratorExp) -> None:
+        """What a generator reads, it reads when it is used, maybe in a later cell; only the first iterable is had."""
+        first, *others = node.generators
+        parts = [node.elt, *first.ifs, *others]
+        names = {name.id for part in parts for name in ast.walk(part) if isinstance(name, ast.Name)}
+        bound = {name.id for one in node.generators for name in ast.walk(one.target) if isinstance(name, ast.Name)}
+        if names - bound - BUILTINS:
+            body = self.new_token()
+            self.code[body] = Deferred(reads=frozenset(names - bound - BUILTINS), makes_code=True)
+            self.sharing.link(token, body, CODE)
 
     def used_up(self, value: Value) -> Value:
         """An iterator over this: looking at it changes it."""
@@ -235,12 +250,19 @@ class Expressions(Scope):
     def _see_yield(self, node: ast.Yield) -> Value:
         if self.is_cell and not self.frames:
             raise SyntaxError("'yield' outside a function", ("", node.lineno, 0, ""))
-        return self.value(node.value) if node.value is not None else FRESH
+        if node.value is not None and not self.frames:
+            self.returned += self.value(node.value)
+        elif node.value is not None:
+            self.value(node.value)
+        return FRESH
 
     def _see_yieldfrom(self, node: ast.YieldFrom) -> Value:
         if self.is_cell and not self.frames:
             raise SyntaxError("'yield' outside a function", ("", node.lineno, 0, ""))
-        return taken(self.value(node.value))
+        value = taken(self.value(node.value))
+        if not self.frames:
+            self.returned += value
+        return value
 
 
 _METHODS: dict[type[ast.AST], str] = {}

@@ -38,11 +38,13 @@ class Call:
     """A call of something that other cells define: what it does to its arguments is known only with them.
 
     `function` is dotted and starts at a global name. `arguments` pairs a slot (position, keyword, or "*" for
-    an unpacked argument) with a name whose object the callee gets hold of.
+    an unpacked argument) with a name whose object the callee gets hold of. When `result` is "own" or "deep", it is
+    not the call that may change it, but such a change of what came out of the call.
     """
 
     function: str
     arguments: tuple[tuple[int | str, str], ...] = ()
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class Deferred:
     `reads`, `writes`, `mutates`, `may_mutate`, `deletes` and `builtins` are global names. `changes` holds the
     parameters whose objects it changes, or may change; `methods` a class's methods by name. `calls` are calls
     of what other cells define, whose arguments are parameters or globals. A `generator`'s result is used up.
+    `gives` holds the names whose objects the result may share, and how; what comes out of one that
+    `makes_code` (a class, a function that returns functions) can call it again. One that `keeps` has objects of
+    its own that calls can change: default arguments, class attributes.
     """
 
     reads: frozenset[str] = frozenset()
@@ -71,6 +76,9 @@ class Deferred:
     assumed: frozenset[str] = frozenset()
     methods: Mapping[str, Deferred] = field(default_factory=dict, hash=False)
     generator: bool = False
+    gives: frozenset[tuple[str, int]] = frozenset()
+    makes_code: bool = False
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,8 @@ class Objects:
 
     `bound` gives the objects of each name written; `incoming` names the objects that came from earlier
     cells; `shares` lists (object, object it has something of, how), see `flowbook.sources.sharing`; `code`
-    the functions and classes among them; `consumable` those which a use changes: iterators, open files.
+    the functions and classes among them; `consumable` those which a use changes: iterators, open files;
+    `conditions` the (function, slot) which conditional entries of `shares` count.
     """
 
     bound: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -87,6 +96,7 @@ class Objects:
     shares: tuple[tuple[int, int, int], ...] = ()
     code: tuple[tuple[int, Deferred], ...] = ()
     consumable: frozenset[int] = frozenset()
+    conditions: tuple[tuple[str, int | str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowbook.sources import knowledge as known
-from flowbook.sources.calls import changed_parameters, is_changed
 from flowbook.sources.effects import also_of, effect_of
 from flowbook.sources.expressions import PLOT
+from flowbook.sources.functions import (
+    RECEIVER,
+    Callee,
+    changed_parameters,
+    changes_argument,
+    gives_view,
+    lands_in,
+    result_shares,
+)
 from flowbook.sources.names import Call, CellNames, Deferred
-from flowbook.sources.sharing import CODE, VIEW, Sharing
+from flowbook.sources.sharing import ACCESS, CODE, IF, PARTS, VIEW, Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,6 +66,7 @@ class Notebook:
         self.sharing = Sharing()
         self.count = 0
         self.code: dict[int, Deferred] = {}
+        self.fixed: set[int] = set()  # modules, and what is imported from them
         self.consumable: set[int] = set()
         self.modules: dict[str, str] = {}
         self.written = {name for cell in cells for name in cell.writes | cell.maybe_writes | cell.deletes}
@@ -111,16 +120,18 @@ class Notebook:
         waiting = list(uses.reads)
         while waiting:
             name = waiting.pop()
-            for token in self.sharing.reach(self._tokens(name), through_code=True) - done:
-                done.add(token)
-                body = self.code.get(token)
-                if body is None:
+            for token, body in self._leads_to(self._tokens(name)):
+                if token in done:
                     continue
+                done.add(token)
                 new = (body.reads | (body.builtins & self.written)) - uses.reads
                 uses.reads |= new
                 waiting += new
                 uses.maybe |= body.writes - uses.writes
                 uses.deletes |= body.deletes
+                uses.mutates |= {
+                    changed for changed in body.mutates if self._tokens(changed) and self._is_fixed(changed)
+                }
                 for changed in body.mutates | (body.may_mutate - body.passed):
                     uses.may.setdefault(changed, f"may change {changed} by calling {name}")
                 uses.effects |= body.effects
@@ -128,10 +139,29 @@ class Notebook:
                 uses.hints |= body.hints
                 assumed |= body.assumed
                 uses.opaque = uses.opaque or body.opaque
+                own = {one.lstrip("*") for one in body.parameters}
                 for call in body.calls:
-                    given = tuple(one for one in call.arguments if one[1] not in body.parameters)
-                    calls.append(Call(call.function, given))
+                    given = tuple(one for one in call.arguments if one[1] not in own)
+                    calls.append(Call(call.function, given, call.result))
         return calls
+
+    def _leads_to(self, tokens: Iterable[int]) -> list[tuple[int, Deferred]]:
+        """The functions and classes that can be called by who has these objects."""
+        found: dict[int, Deferred] = {}
+        reached: set[int] = set()
+        waiting = [(token, False) for token in tokens]
+        while waiting:
+            token, made_by = waiting.pop()
+            body = self.code.get(token)
+            if made_by and body is not None and not body.makes_code:
+                continue  # a plain result can not call the function it came from
+            if token in reached:
+                continue
+            reached.add(token)
+            if body is not None:
+                found[token] = body
+            waiting += [(source, how == CODE) for source, how in self.sharing.sources.get(token, ())]
+        return list(found.items())
 
     def _call(self, call: Call, uses: Uses) -> None:
         root, _, rest = call.function.partition(".")
@@ -140,10 +170,18 @@ class Notebook:
         tokens = self._tokens(root)
         bodies = [self.code[token] for token in tokens if token in self.code]
         reason = f"may change {{}} by calling {call.function}()"
-        if path is not None:
+        if call.result:
+            callee = self._lookup(call.function)
+            names = [name for slot, name in call.arguments if result_shares(callee, slot, deep=call.result == "deep")]
+            if isinstance(callee, Deferred):
+                parameters = {name.lstrip("*") for name in callee.parameters}
+                names += [name for name, how in callee.gives if how == VIEW and name not in parameters]
+            reason = f"may change {{}}, which {call.function}() may give out"
+        elif path is not None:
             names = self._call_library(f"{path}.{rest}" if rest else path, call, uses)
         elif bodies and len(bodies) == len(tokens) and not rest:
             names = [name for body in bodies for name in self._changed(body, call.arguments)]
+            names += [root for body in bodies if body.keeps]
         elif rest and (methods := self._methods(tokens, rest)):
             names = []
             for method in methods:
@@ -158,19 +196,16 @@ class Notebook:
 
     def _changed(self, body: Deferred, arguments: Iterable[tuple[int | str, str]]) -> list[str]:
         changed = changed_parameters(body, self._lookup)
-        return [name for slot, name in arguments if is_changed(body, slot, changed)]
+        return [name for slot, name in arguments if lands_in(body, slot, changed)]
 
-    def _lookup(self, function: str) -> Deferred | bool | None:
+    def _lookup(self, function: str) -> Callee:
         root, _, rest = function.partition(".")
         path = self.modules.get(root)
         if path is not None:
-            full = f"{path}.{rest}" if rest else path
-            harmless = effect_of(full) is not None or known.is_harmless_function(full)
-            return False if harmless and full not in known.CHANGES_FIRST else None
-        if not rest:
-            for token in self._tokens(root):
-                if token in self.code:
-                    return self.code[token]
+            return f"{path}.{rest}" if rest else path
+        tokens = self._tokens(root)
+        if not rest and len(tokens) == 1:
+            return self.code.get(tokens[0])
         return None
 
     def _methods(self, tokens: Iterable[int], method: str) -> list[Deferred]:
@@ -187,12 +222,9 @@ class Notebook:
             also = also_of(path)
             if also is not None:
                 uses.effects.add(also)
-        if path in known.CHANGES_FIRST or path.endswith("_"):
-            return [name for slot, name in call.arguments if slot in {0, "*"}]
-        if effect is not None or known.is_harmless_function(path):
-            return [name for slot, name in call.arguments if slot in {"out", "file"}]
-        uses.hints.add("random")
-        return [name for _, name in call.arguments]
+        if not known.is_harmless_function(path) and effect is None:
+            uses.hints.add("random")
+        return [name for slot, name in call.arguments if changes_argument(path, slot, self._lookup)]
 
     def _doubt(self, cell: CellNames, uses: Uses, assumed: set[str]) -> None:
         """Take back what was believed of names by their spelling, if the notebook says otherwise."""
@@ -209,7 +241,7 @@ class Notebook:
 
     def _use_objects(self, cell: CellNames, uses: Uses) -> None:
         self._use_modules(uses)
-        uses.may = {name: why for name, why in uses.may.items() if not self._is_code(name)}
+        uses.may = {name: why for name, why in uses.may.items() if not self._is_fixed(name)}
         used_up = self._used_up(uses)
         starts = [(token, name not in cell.shallow) for name in uses.mutates for token in self._tokens(name)]
         starts += [(token, True) for name in uses.may for token in self._tokens(name)]
@@ -221,17 +253,18 @@ class Notebook:
         for name, tokens in self.env.items():
             if not used_up.isdisjoint(tokens):
                 uses.mutates.add(name)
-            elif affected.keys().isdisjoint(tokens) or name in uses.mutates or self._is_code(name):
+            elif affected.keys().isdisjoint(tokens) or name in uses.mutates or self._is_fixed(name):
                 continue
             elif name == PLOT:
                 uses.effects.add("plot")
             else:
                 uses.may.setdefault(name, f"may change {name}, which shares an object with what it changes")
 
-    def _is_code(self, name: str) -> bool:
-        """Whether a name stands for a function, a class or a module: these stay what they are when used."""
-        tokens = self._tokens(name)
-        return name in self.modules or (bool(tokens) and all(token in self.code for token in tokens))
+    def _is_fixed(self, name: str) -> bool:
+        """Whether a name stands for a function, a class, a module, a number or a text: a use does not change it."""
+        if name in self.modules:
+            return True
+        return name in self.env and all(token in self.code and not self.code[token].keeps for token in self.env[name])
 
     def _used_up(self, uses: Uses) -> set[int]:
         """The iterators and files a cell moves on by using them; a use of a figure is noted as well."""
@@ -243,7 +276,8 @@ class Notebook:
                 if not reached.isdisjoint(self.env.get(PLOT, ())):
                     uses.effects.add("plot")
                 if not self.consumable.isdisjoint(tokens):
-                    used_up |= reached & self.consumable
+                    # One that calls functions may change whatever it gets at, when it is used.
+                    used_up |= reached if self._leads_to(tokens) else reached & self.consumable
         return used_up
 
     def _use_modules(self, uses: Uses) -> None:
@@ -270,22 +304,48 @@ class Notebook:
         for token in objects.consumable:
             self.consumable.update(translate(token))
         for target, source, how in objects.shares:
-            for one, other in itertools.product(translate(target), translate(source)):
-                self.sharing.link(one, other, how)
-                if how == CODE and other in self.code and self.code[other].generator:
-                    self.consumable.add(one)
+            kind = how if how < IF else self._resolve(*objects.conditions[how - IF])
+            if kind is not None:
+                for one, other in itertools.product(translate(target), translate(source)):
+                    self._link(one, other, kind)
         bound = dict(objects.bound)
         for name in cell.writes | uses.maybe:
-            new = tuple(one for token in bound.get(name, ()) for one in translate(token)) or (self._new(),)
+            known_as = bound.get(name)
+            new = (self._new(),) if known_as is None else tuple(one for token in known_as for one in translate(token))
             kept = () if name in cell.writes else self._tokens(name)
             self.env[name] = tuple(dict.fromkeys((*kept, *new)))
             if name in cell.modules:
                 self.modules[name] = cell.modules[name]
+                self.fixed.update(self.env[name])
             else:
                 self.modules.pop(name, None)
 
         if cell.opaque is not None and not cell.opaque.startswith(_APART):
             self._forget()
+
+    def _resolve(self, function: str, slot: int | str) -> int | None:
+        """How the result of a function shares objects with its argument in this slot, now that it is known."""
+        callee = self._lookup(function)
+        if isinstance(callee, str):
+            return VIEW if slot != RECEIVER and gives_view(callee) else PARTS
+        return VIEW if result_shares(callee, slot, deep=True) else None
+
+    def _link(self, target: int, source: int, how: int) -> None:
+        kept = source in self.code and self.code[source].keeps
+        if how != CODE and (source in self.fixed or source in self.code) and not kept:
+            how = ACCESS  # one does not change a module or a function by changing what comes from it
+        self.sharing.link(target, source, how)
+        body = self.code.get(source) if how == CODE else None
+        if body is not None:
+            if body.keeps:
+                self.sharing.link(target, source, VIEW)
+            if body.generator:
+                self.consumable.add(target)
+            parameters = {name.lstrip("*") for name in body.parameters}
+            for name, kind in body.gives:
+                if name not in parameters:
+                    for other in self._objects_of(name):
+                        self.sharing.link(target, other, kind)
 
     def _forget(self) -> None:
         """After `exec` and the like, any name may stand for any object."""

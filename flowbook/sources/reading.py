@@ -103,6 +103,7 @@ def _objects(scope: Magics) -> Objects:
         shares=tuple(sorted(scope.sharing.edges)),
         code=tuple(scope.code.items()),
         consumable=frozenset(scope.consumable),
+        conditions=tuple(scope.conditions),
     )
 
 

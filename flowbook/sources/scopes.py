@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from flowbook.sources.effects import CHANGE, also_of, effect_of
 from flowbook.sources.knowledge import BUILTINS, CONVENTIONS, is_harmless_function
-from flowbook.sources.sharing import CODE, FRESH, HOLDS, PARTS, SAME, VIEW, Sharing, Value
+from flowbook.sources.names import Call
+from flowbook.sources.sharing import CODE, FRESH, HOLDS, IF, PARTS, SAME, VIEW, Sharing, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from flowbook.sources.names import Call, Deferred
+    from flowbook.sources.names import Deferred
 
 SURE, MAY, BY_CALL = 1, 2, 4  # how certain a change is; BY_CALL: other cells can tell
 
@@ -87,6 +88,10 @@ class Scope:
         self.loose: set[str] = set()
         self.fleeting: set[str] = set()
         self.performing: set[int] = set()
+        self.conditions: list[tuple[str, int | str]] = []  # calls whose results may share with an argument
+        self.results: dict[int, str] = {}  # what came out of functions of other cells
+        self.returned: Value = FRESH
+        self.inner: set[int] = set()  # functions and classes defined inside a body
         for name in parameters:
             self.arguments[name] = self.new_token()
             self.state.env[name] = (self.arguments[name],)
@@ -129,14 +134,33 @@ class Scope:
         starts = [
             (token, deep or how != SAME)
             for token, how in value
-            if how in (SAME, VIEW) or (deep and how in (HOLDS, PARTS))
+            if how in (SAME, VIEW) or how >= IF or (deep and how in (HOLDS, PARTS))
         ]
         for key in starts:
             self.changed[key] = self.changed.get(key, 0) | flag
         if starts and self.sharing.edges:
             flag = BY_CALL if flag == BY_CALL else MAY
-            for key in self.sharing.affected(starts).items():
+            surely = self.sharing.affected(starts, surely=True)
+            for key in surely.items():
                 self.changed[key] = self.changed.get(key, 0) | flag
+            if self.results:
+                self._change_results(self.sharing.affected(starts), surely, flag)
+
+    def _change_results(self, reached: dict[int, bool], surely: dict[int, bool], flag: int) -> None:
+        """Note what changes only if some function of another cell gives out what it has or was given."""
+        extra = reached.items() - surely.items()
+        for key in extra:
+            self.changed[key] = self.changed.get(key, 0) | BY_CALL
+        tokens = {token for token, _ in extra}
+        names = [name for name, token in (*self.incoming.items(), *self.arguments.items()) if token in tokens]
+        for made, function in self.results.items():
+            if made in reached:
+                result = "deep" if reached[made] else "own"
+                given: list[tuple[int | str, str]] = []
+                if flag != BY_CALL:  # a call that changes is noted with all that it may reach
+                    slots = [how - IF for _, how in self.sharing.sources.get(made, ()) if how >= IF]
+                    given = [(self.conditions[one][1], name) for one in slots for name in names]
+                self.calls[Call(function, tuple(dict.fromkeys(given)), result)] = None
 
     # ------------------------------------------------------------ names
 
@@ -320,8 +344,22 @@ class Scope:
         if body.opaque is not None:
             self.refuse(body.opaque)
         for call in body.calls:
-            given = tuple((slot, name) for slot, name in call.arguments if name not in body.parameters)
+            own = {name.lstrip("*") for name in body.parameters}
+            given = tuple((slot, name) for slot, name in call.arguments if name not in own)
+            if call.result:
+                self._change_given(Call(call.function, given, call.result))
+                continue
             self.call_by_name(call.function, [(slot, self.read(name)) for slot, name in given])
+
+    def _change_given(self, call: Call) -> None:
+        """What came out of a function is changed, and so may be what it gives out."""
+        bodies = [self.code[token] for token in self.state.env.get(call.function, ()) if token in self.code]
+        if not bodies:
+            self.calls[call] = None
+        for name in {name for body in bodies for name, _ in body.gives} - self.local:
+            self.change(self.read(name), MAY, deep=True)
+        for _, name in call.arguments if bodies else ():
+            self.change(self.read(name), MAY, deep=True)
 
     def call_by_name(self, function: str, given: Sequence[tuple[int | str, Value]], what: Value | None = None) -> Value:
         """Call a dotted global name with these values: known in this scope, or left to the other cells."""

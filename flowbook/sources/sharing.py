@@ -5,9 +5,11 @@ Objects are small integers. An edge says that `target` has something of `source`
 * `VIEW`: target may be a part of source, or a window on it (`b = a[0]`, `b = a.T`, `b = f(a)`);
 * `HOLDS`: target is a new container with source in it (`b = [a]`, `b.append(a)`);
 * `PARTS`: target is a new object with the same elements (`b = list(a)`, `b = a + c`);
-* `CODE`: target came out of calling source, or can call it; no data in common.
+* `CODE`: target came out of calling source; no data in common;
+* `ACCESS`: target gives access to source, a function or a module, which no change of target changes.
 
-`SAME` is no edge: two names for one object have one integer.
+`SAME` is no edge: two names for one object have one integer. `how` from `IF` on is a `VIEW` that holds only if
+the result of a function which other cells define shares objects with its arguments: `how - IF` counts such calls.
 
 A change is *own* (`a.append(1)`) or *deep* (`a[0].append(1)`, or unknown). A deep change covers an own one.
 Own changes pass to fewer neighbours; this keeps `c = a + b; c[0] = 1` from being a change of `a`.
@@ -20,30 +22,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SAME, VIEW, HOLDS, PARTS, CODE = range(5)
+SAME, VIEW, HOLDS, PARTS, CODE, ACCESS, IF = range(7)
 
 Value = tuple[tuple[int, int], ...]  # what an expression's value has to do with known objects: (object, how)
 FRESH: Value = ()
 
 # How the relation changes when a value is taken out of, put into, or copied from the one before.
-_TAKEN = (VIEW, VIEW, VIEW, VIEW, CODE)
-_PUT = (HOLDS, HOLDS, HOLDS, HOLDS, CODE)
-_COPIED = (PARTS, PARTS, HOLDS, PARTS, CODE)
+_TAKEN = (VIEW, VIEW, VIEW, VIEW, CODE, ACCESS, VIEW)
+_PUT = (HOLDS, HOLDS, HOLDS, HOLDS, CODE, ACCESS, HOLDS)
+_COPIED = (PARTS, PARTS, HOLDS, PARTS, CODE, ACCESS, PARTS)
 
 
 def taken(value: Value) -> Value:
     """What an element, an attribute or an unknown result of this value has of the same objects."""
-    return tuple([(token, _TAKEN[how]) for token, how in value]) if value else FRESH
+    return tuple([(token, _TAKEN[min(how, IF)]) for token, how in value]) if value else FRESH
 
 
 def put(value: Value) -> Value:
     """What a new container has of the objects of a value put into it."""
-    return tuple([(token, _PUT[how]) for token, how in value]) if value else FRESH
+    return tuple([(token, _PUT[min(how, IF)]) for token, how in value]) if value else FRESH
 
 
 def copied(value: Value) -> Value:
     """What a shallow copy has of the same objects."""
-    return tuple([(token, _COPIED[how]) for token, how in value]) if value else FRESH
+    return tuple([(token, _COPIED[min(how, IF)]) for token, how in value]) if value else FRESH
 
 
 def called(value: Value) -> Value:
@@ -69,8 +71,13 @@ class Sharing:
         self.sources.setdefault(target, []).append((source, how))
         self.targets.setdefault(source, []).append((target, how))
 
-    def affected(self, changes: Iterable[tuple[int, bool]]) -> dict[int, bool]:
-        """Every object that changes when these do; the truth value says whether the change is deep."""
+    def affected(self, changes: Iterable[tuple[int, bool]], *, surely: bool = False) -> dict[int, bool]:
+        """Every object that changes when these do; the truth value says whether the change is deep.
+
+        Args:
+            changes: the objects changed, each with whether deeply.
+            surely: leave out what holds only if some function's result shares objects with its arguments.
+        """
         reached: dict[int, bool] = {}
         waiting = list(changes)
         while waiting:
@@ -79,12 +86,12 @@ class Sharing:
                 continue
             reached[token] = deep
             for target, how in self.targets.get(token, ()):
-                if how == VIEW:
+                if how == VIEW or (how >= IF and not surely):
                     waiting.append((target, deep))
                 elif how == HOLDS or (how == PARTS and deep):
                     waiting.append((target, True))
             for source, how in self.sources.get(token, ()):
-                if how == VIEW or (deep and how != CODE):
+                if how == VIEW or (how >= IF and not surely) or (deep and how in (HOLDS, PARTS)):
                     waiting.append((source, True))
         return reached
 

@@ -62,6 +62,14 @@ class Statements(Calls):
             value = self._define_lambda(node.value, [part.id for part in node.targets if isinstance(part, ast.Name)])
         else:
             value = self.value(node.value)
+        if isinstance(node.value, _IMMUTABLE):
+            whole: Value = FRESH
+            for part in node.targets:
+                if isinstance(part, ast.Name):
+                    self.store(part.id, ())
+                else:
+                    self.assign(part, whole)
+            return
         # One object for all targets, and for the parts of an unpacked one.
         whole = tuple([(token, SAME) for token in self.tokens_of(value)])
         for part in node.targets:
@@ -359,7 +367,9 @@ class Statements(Calls):
         if self.is_cell and not any(frame.kind == "function" for frame in self.frames):
             raise SyntaxError("'return' outside a function", ("", node.lineno, 0, ""))
         if node.value is not None:
-            self.value(node.value)
+            value = self.value(node.value)
+            if not self.frames:
+                self.returned += value
         self.state.dead = True
 
     def _do_raise(self, node: ast.Raise) -> None:
@@ -401,6 +411,10 @@ class TypeNames:
 
 
 _METHODS: dict[type[ast.AST], str] = {}
+
+
+# Values nobody can change in place: names bound to them have no object to share.
+_IMMUTABLE = (ast.Constant, ast.JoinedStr)
 
 
 def _alive(state: State) -> State:
