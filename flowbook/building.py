@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowbook.configuration import config
 from flowbook.edges import Edge, checked_key
-from flowbook.errors import CycleError, FlowError, shown
+from flowbook.errors import CycleError, FlowError, giving, shown
 from flowbook.graphs import Graph, Node, path_between
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
@@ -255,7 +255,7 @@ class GrowingGraph(Graph):
             for key, values in node.keys().items():
                 if len(values) > 1:
                     raise FlowError(
-                        f"argument {key!r} of task {shown(task.name)} is bound more than once: to "
+                        f"argument {shown(key)} of task {shown(task.name)} is bound more than once: to "
                         f"{' and '.join(values)}. Keep one, or copy the task."
                     )
 
@@ -268,7 +268,7 @@ def _refuse_second_key(task: Task, node: Node, key: str) -> None:
     before = node.keys().get(key)
     if before:
         raise FlowError(
-            f"argument {key!r} of task {shown(task.name)} is already bound to {before[0]}. "
+            f"argument {shown(key)} of task {shown(task.name)} is already bound to {before[0]}. "
             "Copy the task to bind it anew: task.copy()."
         )
 
@@ -278,14 +278,15 @@ def refuse_waiting(parameter: Parameter, upstream: Any) -> NoReturn:
     before = shown(upstream.name if isinstance(upstream, Task) else upstream)
     raise FlowError(
         f"parameter {shown(parameter.name)} cannot wait for {before}: parameters have nothing upstream. "
-        f"Its value is given to flow.run({parameter.name}=...)."
+        f"Its value is given when the flow is run: {giving(parameter.name)}."
     )
 
 
 def several(tasks: Any, name: str) -> Iterable[Any]:
     """Return the tasks, and refuse one task where a list of them belongs."""
     if isinstance(tasks, Task):
-        raise TypeError(f"{name}={shown(tasks)} is one task; give a list: {name}=[{tasks.name}].")
+        word = tasks.name if tasks.name.isidentifier() else "task"
+        raise TypeError(f"{name}={shown(tasks)} is one task; give a list: {name}=[{shown(word, 60)[1:-1]}].")
     many: Iterable[Any] = tasks
     return many
 

@@ -58,7 +58,7 @@ class Config:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise AttributeError(f"no setting {name!r} here.{self._known(name)}")
+        raise AttributeError(f"no setting {shown(name)} here.{self._known(name)}")
 
     def __getitem__(self, name: str) -> Any:
         return self.__dict__[name]
@@ -68,7 +68,7 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__:
-            raise UnknownArgument(f"unknown setting {name!r}.{self._known(name)}")
+            raise UnknownArgument(f"unknown setting {shown(name)}.{self._known(name)}")
         section = self.__dict__[name]
         if not isinstance(section, Config):
             self.__dict__[name] = value

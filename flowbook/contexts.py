@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowbook.configuration import config
-from flowbook.errors import nearest
+from flowbook.errors import nearest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -104,7 +104,7 @@ class Context:
             known = list(self)
             present = ", ".join(known) or "nothing"
             raise AttributeError(
-                f"nothing named {key!r} in the context.{nearest(key, known)} Present now: {present}."
+                f"nothing named {shown(key)} in the context.{nearest(key, known)} Present now: {present}."
             ) from None
 
     def __getitem__(self, key: str) -> Any:

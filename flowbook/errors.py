@@ -6,7 +6,6 @@ All of them derive from `FlowbookError` and from the built-in class that the fie
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,11 +19,13 @@ __all__ = [
     "FlowbookError",
     "InvalidTransition",
     "UnknownArgument",
+    "giving",
     "nearest",
     "shown",
 ]
 
 _SHOWN_CHARACTERS = 120
+_SHOWN_TASKS = 12
 
 
 def shown(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
@@ -50,8 +51,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("exectuor", ["executor", "context"])
     " Did you mean 'executor'?"
     """
+    import difflib  # noqa: PLC0415 - a message is rare, an import is not
+
     match = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {match[0]!r}?" if match else ""
+    return f" Did you mean {shown(match[0])}?" if match else ""
+
+
+def giving(*names: str) -> str:
+    """Return the call of ``flow.run`` that gives these parameters, as a person would type it.
+
+    >>> giving("country")
+    'flow.run(country=...)'
+    >>> giving("country", "two words")
+    "flow.run(parameters={'country': ..., 'two words': ...})"
+
+    """
+    if all(name.isidentifier() and len(name) <= _SHOWN_CHARACTERS for name in names):
+        return f"flow.run({', '.join(f'{name}=...' for name in names)})"
+    listed = ", ".join(f"{shown(name, 60)}: ..." for name in names)
+    return f"flow.run(parameters={{{listed}}})"
 
 
 class FlowbookError(Exception):
@@ -79,7 +97,11 @@ class CycleError(FlowError):
 
     def __init__(self, cycle: Sequence[Task]) -> None:
         self.cycle = tuple(cycle)
-        path = " -> ".join(shown(task.name, 40) for task in (*self.cycle, self.cycle[0]))
+        names = [shown(task.name, 40) for task in (*self.cycle, self.cycle[0])]
+        left_out = len(names) - _SHOWN_TASKS
+        if left_out > 0:
+            names[_SHOWN_TASKS // 2 : -_SHOWN_TASKS // 2] = [f"({left_out} more)"]
+        path = " -> ".join(names)
         super().__init__(
             f"Cycle found; flows must be acyclic: {path}.\n"
             "  None of these tasks could ever start. Remove one of the edges between them.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.building import GrowingGraph, needs_no_node, refuse_waiting, several
 from flowbook.contexts import context
 from flowbook.edges import Edge
-from flowbook.errors import FlowError, nearest, shown
+from flowbook.errors import FlowError, giving, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
 from flowbook.tasks.options import checked_handlers
@@ -95,6 +95,8 @@ class Flow(GrowingGraph):
         for task in tasks or ():
             self.add_task(task)
         for edge in edges or ():
+            if not isinstance(edge, Edge):
+                raise TypeError(f"{shown(edge)} is not an edge; make one with Edge(first, second).")
             self._take_edge(edge, edge.upstream_task, edge.downstream_task, validate=validate)
         if reference_tasks is not None:
             self.set_reference_tasks(reference_tasks)
@@ -150,11 +152,20 @@ class Flow(GrowingGraph):
         """Return the message for parameter names this flow does not have."""
         known = sorted(task.name for task in self.parameters())
         unknown = [name for name in names if name not in known]
-        listed = ", ".join(map(repr, known)) or "none"
+        listed = ", ".join(shown(name, 60) for name in known) or "none"
         return (
             f"flow {shown(self.name)} has no parameter {', '.join(map(shown, unknown))}.{nearest(unknown[0], known)} "
             f"Its parameters: {listed}."
         )
+
+    def missing_parameters(self, given: Iterable[str]) -> str:
+        """Return the message for required parameters that are not among the given ones, or an empty text."""
+        there = set(given)
+        missing = sorted(task.name for task in self.parameters() if task.required and task.name not in there)
+        if not missing:
+            return ""
+        listed = ", ".join(shown(name, 60)[1:-1] for name in missing)
+        return f"flow {shown(self.name)} needs a value for: {listed}. Give it: {giving(*missing)}."
 
     def reference_tasks(self) -> set[Task]:
         """Return the tasks whose states decide the state of the flow."""

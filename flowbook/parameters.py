@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook import signals
 from flowbook.contexts import context
-from flowbook.errors import FlowError, shown
+from flowbook.errors import FlowError, giving, shown
 from flowbook.states import aware
 from flowbook.tasks.base import Task
 
@@ -78,7 +78,7 @@ class Parameter(Task):
         if args or any(value is not None and value is not False for value in kwargs.values()):
             raise FlowError(
                 f"parameter {shown(self.name)} takes no arguments and waits for nothing. "
-                f"Give its value to flow.run({self.name}=...)."
+                f"Its value is given when the flow is run: {giving(self.name)}."
             )
         return self.bind(flow=flow)
 
@@ -102,7 +102,7 @@ class Parameter(Task):
         given = context.get("parameters") or {}
         if self.required and self.name not in given:
             raise signals.FAIL(
-                f"Parameter {shown(self.name)} is required and was not given. Give it: flow.run({self.name}=...)."
+                f"Parameter {shown(self.name)} is required and was not given. Give it: {giving(self.name)}."
             )
         return given.get(self.name, self.default)
 

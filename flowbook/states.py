@@ -15,7 +15,6 @@ reference API: a subclass *is* its parent, so a `Skipped` run counts as successf
 from __future__ import annotations
 
 import datetime as dt
-import pickle
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowbook.contexts import context as run_context
@@ -234,6 +233,8 @@ def _listed(kinds: set[type[State]], *, names_only: bool) -> list[Any]:
 
 
 def _survives_pickle(error: BaseException) -> bool:
+    import pickle  # noqa: PLC0415 - whoever gets here has loaded it; others need not
+
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes, a moment old
     except Exception:  # noqa: BLE001 - an exception's own __reduce__ may raise anything

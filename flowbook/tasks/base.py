@@ -213,8 +213,8 @@ class Task:
         attribute_changes[0] += 1
         if name in _METHODS:
             warnings.warn(
-                f"{type(self).__name__} sets the attribute {name!r}, which hides the method of that name that every "
-                "task has. Use another name.",
+                f"{type(self).__name__} sets the attribute {shown(name)}, which hides the method of that name that "
+                "every task has. Use another name.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -336,7 +336,7 @@ class Task:
             if not hasattr(self, name):
                 known = sorted(key for key in (*self.__dict__, "tags") if not key.startswith("_"))
                 raise AttributeError(
-                    f"task {shown(self.name)} has no attribute {name!r} to set.{nearest(name, known)} "
+                    f"task {shown(self.name)} has no attribute {shown(name)} to set.{nearest(name, known)} "
                     f"Known: {', '.join(known)}."
                 )
             check = options.CHECKS.get(name)
