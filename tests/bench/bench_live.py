@@ -18,6 +18,7 @@ import pytest
 
 from flowbook import Flow, task
 from flowbook.engine import running
+from flowbook.engine.arguments import options_of
 from flowbook.notebook.hub import Hub, Viewing
 
 Row = tuple[str, float, float, bool]
@@ -96,7 +97,7 @@ def _run_seconds(flow: Flow, hub: Hub | None) -> float:
 
     The picture is there before the run begins, as in a notebook.
     """
-    run = running._prepare(flow, None, running._options(flow, (), {}))
+    run = running._prepare(flow, None, options_of(flow, (), {}))
     if hub is not None:
         viewing = Viewing(run)
         viewing.feed.snapshot(0.0)
