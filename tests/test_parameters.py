@@ -104,7 +104,10 @@ def test_a_parameter_that_is_only_used_is_added_too() -> None:
 
 @pytest.mark.parametrize(("args", "kwargs"), [((1,), {}), ((), {"default": 1}), ((), {"mapped": True})])
 def test_a_parameter_takes_no_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"parameter 'x' takes no arguments.*Give its value to flow\.run\(x=\.\.\.\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"parameter 'x' takes no arguments.*Its value is given when the flow is run: flow\.run\(x=\.\.\.\)",
+    ):
         Parameter("x")(*args, flow=Flow("call"), **kwargs)
 
 

@@ -480,6 +480,11 @@ def test_the_signature_of_a_task_is_that_of_run_and_of_the_call() -> None:
     assert list(inspect.signature(task(lambda **rest: rest)).parameters)[-1] == "rest"
 
 
+def test_the_signature_of_a_class_is_that_of_its_constructor() -> None:
+    assert list(inspect.signature(Task).parameters)[:3] == ["name", "slug", "tags"]
+    assert str(inspect.signature(Greet)) == "(greeting: 'str | None', **kwargs: 'Any')"
+
+
 def test_a_task_has_a_logger_named_after_it() -> None:
     assert Add(name="plus").logger.name == "flowbook.plus"
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.tasks import options
-from flowbook.tasks.signature import RunSignature
+from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
 if TYPE_CHECKING:
     import datetime as dt
-    import inspect
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from typing_extensions import Self
@@ -115,6 +114,8 @@ class Task:
 
     auto_generated: bool = False
     run_signature: RunSignature
+    # of an instance: how it is called inside a flow; of a class: how it is made
+    __signature__ = SignatureOfCall()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -167,19 +168,7 @@ class Task:
         task_run_name: str | Callable[..., str] | None = None,
         nout: int | None = None,
     ) -> None:
-        if self.run_signature.by_position_only:
-            raise TypeError(
-                f"the run of {type(self).__name__} takes {self.run_signature.by_position_only!r} by position only, but "
-                "a task's arguments are passed by name. Remove the '/'."
-            )
-        lost = sorted(_OPTIONS & self.__dict__.keys())
-        if lost:
-            warnings.warn(
-                f"{type(self).__name__} had set {', '.join(lost)} before `Task.__init__`, which sets it anew. "
-                f"Give it to the constructor, super().__init__({lost[0]}=...), or use another name.",
-                UserWarning,
-                stacklevel=3,
-            )
+        self._check_subclass()
         self.name = options.checked_name(name, type(self).__name__)
         self.slug = slug
         self.tags = options.checked_tags(tags)
@@ -208,6 +197,22 @@ class Task:
         tracker = values.get("_created_tasks")
         if tracker is not None and not self.auto_generated:
             tracker[id(self)] = self
+
+    def _check_subclass(self) -> None:
+        """Look at what a subclass made of this task before the constructor was called."""
+        if self.run_signature.by_position_only:
+            raise TypeError(
+                f"the run of {type(self).__name__} takes {self.run_signature.by_position_only!r} by position only, but "
+                "a task's arguments are passed by name. Remove the '/'."
+            )
+        lost = sorted(_OPTIONS & self.__dict__.keys())
+        if lost:
+            warnings.warn(
+                f"{type(self).__name__} had set {', '.join(lost)} before `Task.__init__`, which sets it anew. "
+                f"Give it to the constructor, super().__init__({lost[0]}=...), or use another name.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def __setattr__(self, name: str, value: Any) -> None:
         attribute_changes[0] += 1
@@ -447,10 +452,6 @@ class Task:
     def outputs(self) -> Any:
         """Return what ``run`` is annotated to return, or Any."""
         return self.run_signature.returns(self.run)
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return self.run_signature.of_call()
 
     def is_equal(self, other: Any) -> Task:
         """Return a task that compares the two results with ``==``."""

@@ -11,14 +11,14 @@ import inspect
 import types
 import typing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowbook.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["RunSignature"]
+__all__ = ["RunSignature", "SignatureOfCall"]
 
 _TAKEN = ("upstream_tasks", "mapped", "task_args", "flow")
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
@@ -140,6 +140,16 @@ class RunSignature:
         mine = list(self.signature.parameters.values())
         rest = [p for p in mine if p.kind is inspect.Parameter.VAR_KEYWORD]
         return self.signature.replace(parameters=[*(p for p in mine if p not in rest), *keywords, *rest])
+
+
+class SignatureOfCall:
+    """Tell `inspect.signature`, and so help and completion, what tasks and their classes take."""
+
+    def __get__(self, task: Any, kind: type) -> inspect.Signature:
+        if task is not None:
+            return cast(RunSignature, task.run_signature).of_call()
+        made = inspect.signature(kind.__init__)  # type: ignore[misc]  # of the class itself, not of an instance
+        return made.replace(parameters=list(made.parameters.values())[1:], return_annotation=made.empty)
 
 
 def _refuse_unfit(name: str, parameter: inspect.Parameter) -> None:
