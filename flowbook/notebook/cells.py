@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.flows import Flow
-from flowbook.sources import CellNames, analyse, dependencies, outputs
+from flowbook.sources import CellNames, analyse, dependencies, outputs, temporaries
 from flowbook.states import State, Success
 from flowbook.tasks.base import Task
 from flowbook.triggers import all_successful
@@ -63,10 +63,18 @@ class CellTask(Task):
         cell: the cell.
         produces: the names it hands on.
         namespace: where the code runs.
+        private: names that it makes for itself alone: loop variables and the like. Cells that run side by side may
+            use the same ones.
 
     """
 
-    def __init__(self, cell: TaskCell, produces: frozenset[str], namespace: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        cell: TaskCell,
+        produces: frozenset[str],
+        namespace: dict[str, Any],
+        private: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__(
             name=cell.name,
             slug=cell.name,
@@ -77,6 +85,7 @@ class CellTask(Task):
         self.cell = cell
         self.produces = produces
         self.namespace = namespace
+        self.private = private
 
     def run(self, **inputs: Any) -> dict[str, Any]:  # noqa: ARG002 - the values are in the namespace already
         """Run the code and return what it made, by name.
@@ -86,7 +95,7 @@ class CellTask(Task):
 
         """
         __tracebackhide__ = True  # IPython leaves our frames out: a traceback begins in the cell
-        run_code(self.cell.code, f"<task {self.cell.name}>", self.namespace)
+        run_code(self.cell.code, f"<task {self.cell.name}>", self.namespace, self.private)
         sure = self.cell.names.writes if "out" not in self.cell.given else self.produces
         missing = sorted(name for name in self.produces & sure if name not in self.namespace)
         if missing:
@@ -95,17 +104,53 @@ class CellTask(Task):
         return {name: self.namespace[name] for name in sorted(self.produces) if name in self.namespace}
 
 
-def run_code(code: str, filename: str, namespace: dict[str, Any]) -> None:
-    """Run the code of a cell as a notebook does: top-level ``await`` works, and a last expression is displayed."""
+class _Names(dict[str, Any]):
+    """The names of one running cell: private ones are kept here, all others live in the notebook's namespace."""
+
+    def __init__(self, namespace: dict[str, Any], private: frozenset[str]) -> None:
+        super().__init__()
+        self.namespace = namespace
+        self.private = private
+
+    def __missing__(self, name: str) -> Any:
+        return self.namespace[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name in self.private:
+            super().__setitem__(name, value)
+        else:
+            self.namespace[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        if name in self.private and name in self:
+            super().__delitem__(name)
+        else:
+            del self.namespace[name]
+
+
+def run_code(code: str, filename: str, namespace: dict[str, Any], private: frozenset[str] = frozenset()) -> None:
+    """Run the code of a cell as a notebook does: top-level ``await`` works, and a last expression is displayed.
+
+    Args:
+        code: plain Python.
+        filename: what a traceback calls it.
+        namespace: its global names.
+        private: names it makes for itself alone; they are handed to the namespace when it has ended.
+
+    """
     __tracebackhide__ = True
+    names = _Names(namespace, private)
     # tracebacks show the cell's own lines
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     tree = ast.parse(code, filename)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) and not _is_quiet(code) else None
-    _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
-    if last is not None:
-        shown_last = ast.Interactive([last])
-        _execute(compile(shown_last, filename, "single", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace)
+    try:
+        _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace, names)
+        if last is not None:
+            shown_last = ast.Interactive([last])
+            _execute(compile(shown_last, filename, "single", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace, names)
+    finally:
+        namespace.update(names)
 
 
 def _is_quiet(code: str) -> bool:
@@ -113,9 +158,9 @@ def _is_quiet(code: str) -> bool:
     return code.rstrip().endswith(";")
 
 
-def _execute(code: CodeType, namespace: dict[str, Any]) -> None:
+def _execute(code: CodeType, namespace: dict[str, Any], names: _Names) -> None:
     __tracebackhide__ = True
-    made = eval(code, namespace)  # noqa: S307 - running the notebook's cells is what we are for
+    made = eval(code, namespace, names)  # noqa: S307 - running the notebook's cells is what we are for
     if inspect.iscoroutine(made):
         _finish(made)
 
@@ -259,11 +304,10 @@ def flow_of(name: str, cells: tuple[TaskCell, ...], namespace: dict[str, Any]) -
     """
     flow = Flow(name)
     read = [cell.names for cell in cells]
-    made = outputs(read)
     tasks = []
-    for cell, seen in zip(cells, made, strict=True):
-        produces = cell.names.writes if "out" in cell.given else frozenset(seen)
-        tasks.append(flow.add_task(CellTask(cell, produces, namespace)))
+    for cell, made, private in zip(cells, outputs(read), temporaries(read), strict=True):
+        produces = cell.names.writes if "out" in cell.given else frozenset(made)
+        tasks.append(flow.add_task(CellTask(cell, produces, namespace, frozenset(private) - produces)))
     for found in dependencies(read):
         upstream, downstream = tasks[found.upstream], tasks[found.downstream]
         keys = [key for key in found.names if found.kind == "data" and key.isidentifier()]

@@ -120,3 +120,23 @@ def test_top_level_await_works() -> None:
     namespace: dict[str, Any] = {}
     run_code("import asyncio\nawait asyncio.sleep(0)\nx = 1", "<test>", namespace)
     assert namespace["x"] == 1
+
+
+def test_cells_side_by_side_may_use_the_same_loop_variable(notebook: Notebook) -> None:
+    loop = (
+        "import time\nfor i in range(5):\n    time.sleep(0.01)\n"
+        "    _before = i\n    time.sleep(0.01)\n    {name} = {value} + i\n    assert i == _before"
+    )
+    for value, name in ((100, "a"), (200, "b"), (300, "c")):
+        notebook.put(cell(name, loop.format(name=name, value=value)))
+    assert not notebook.flow().edges
+    assert notebook.run(show=False, executor="threads").is_successful()
+    assert [notebook.namespace[name] for name in "abc"] == [104, 204, 304]
+    assert notebook.namespace["i"] == 4
+
+
+def test_functions_and_comprehensions_in_a_cell_find_its_names(notebook: Notebook) -> None:
+    notebook.put(cell("define", "factor = 3\ndef scaled(x):\n    return [x * factor for x in range(x)]"))
+    notebook.put(cell("use", "total = 0\nfor k in range(3):\n    total += sum([k * j for j in scaled(2)])"))
+    assert notebook.run(show=False).is_successful(), notebook.flow().last_run
+    assert notebook.namespace["total"] == 9
