@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import CodeType
 
-__all__ = ["CellTask", "Notebook", "TaskCell", "notebook"]
+__all__ = ["CellTask", "Made", "Notebook", "TaskCell", "notebook"]
 
 DEFAULT_FLOW = "notebook"
 
@@ -54,6 +54,14 @@ class TaskCell:
     delay: dt.timedelta | None = None
     trigger: Callable[..., Any] = all_successful
     given: frozenset[str] = field(default=frozenset())
+
+
+class Made(dict[str, Any]):
+    """What a cell made, by name; the picture shows the names."""
+
+    def preview(self) -> str:
+        """Return the names in a few words."""
+        return ", ".join(self)
 
 
 class CellTask(Task):
@@ -101,7 +109,7 @@ class CellTask(Task):
         if missing:
             msg = f"task {shown(self.cell.name)} ended without making {', '.join(missing)}, which it says it makes."
             raise NameError(msg)
-        return {name: self.namespace[name] for name in sorted(self.produces) if name in self.namespace}
+        return Made((name, self.namespace[name]) for name in sorted(self.produces) if name in self.namespace)
 
 
 class _Names(dict[str, Any]):

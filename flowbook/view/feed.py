@@ -53,6 +53,8 @@ def preview(value: object) -> str:
     if kind in {list, tuple, set, frozenset, dict}:
         count = len(value)  # type: ignore[arg-type]  # a plain collection
         return f"{count:,} item{'s' if count != 1 else ''}"
+    if kind.__module__.partition(".")[0] == "flowbook" and hasattr(value, "preview"):
+        return str(value.preview())  # a class of ours that knows what to say
     if kind.__module__.partition(".")[0] in {"pandas", "polars", "numpy"}:
         return _shape(kind.__name__, getattr(value, "shape", None))
     return ""
@@ -141,7 +143,11 @@ class Feed:
             self.seq += len(rows)
             if rows:
                 self._sentence = self._why()
-            held = self.runner is not None and self.runner.machine.held
+            # a run that only a person can let go on is shown with the same button as one that a person paused
+            machine = self.runner.machine if self.runner is not None else None
+            held = machine is not None and (
+                machine.held or (machine.is_parked and any(isinstance(node.state, Paused) for node in self._nodes))
+            )
             flow = self.flow
             if rows or held != flow.paused:
                 self.flow = RunLook(flow.state, flow.message, flow.started, flow.ended, held, self._sentence)
@@ -220,8 +226,9 @@ class Feed:
         if rank < 0:
             return ""
         if self._subject != (number, self._nodes[number].state) and self.runner is not None:
-            words = sentence(self.runner, number).removeprefix("It ")
-            self._subject, self._sentence = (number, self._nodes[number].state), f"{self._names[number]} {words}"
+            words = sentence(self.runner, number)
+            joined = words.removeprefix("It ") if words.startswith("It ") else f"waits: {words[0].lower()}{words[1:]}"
+            self._subject, self._sentence = (number, self._nodes[number].state), f"{self._names[number]} {joined}"
         return self._sentence
 
 

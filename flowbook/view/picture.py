@@ -288,7 +288,7 @@ def _label(edges: Sequence[Edge]) -> str:
 
 def _time_room(card: NodeCard, shape: Shape) -> float:
     """Room for the time beside the name. A countdown is longer than a duration; values of others take no time."""
-    if card.kind == "parameter" or _is_aside(card.kind):
+    if card.kind in {"parameter", "constant"}:
         return 0.0
     longest = "in 59 min 59 s" if card.attempts > 1 else "59 min 59 s"
     return text_width(longest, TIME_SIZE) + (8 if shape is CARD else 6)

@@ -110,7 +110,9 @@ def flow_svg(flow: Flow, *, theme: str = "auto") -> str:
         msg = f"theme={shown(theme)} is not known. Use 'auto' (as the reader's system), 'light' or 'dark'."
         raise FlowbookError(msg)
     looks, run = _last(flow)
-    return svg.draw(picture_of(flow), looks, run, theme=cast("Theme", theme))
+    # while it runs, times tick and a wait gets shorter; afterwards the last moment stands
+    now = flow.last_run.runner.clock.now() if flow.last_run is not None and run is not None and not run.ended else None
+    return svg.draw(picture_of(flow), looks, run, theme=cast("Theme", theme), now=now)
 
 
 def flow_page(flow: Flow) -> str:

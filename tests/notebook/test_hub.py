@@ -57,7 +57,7 @@ def flow(gate: threading.Event) -> Flow:
 
 
 def started(hub: Hub, flow: Flow) -> tuple[Any, Viewing]:
-    run = flow.start(show=False)
+    run = flow.start(show=False)  # cannot end before its gate opens
     viewing = Viewing(run)
     run.on_change(lambda run: hub.settle(viewing, ended=run.state.is_finished()))
     hub.follow(viewing)
@@ -98,8 +98,8 @@ def test_a_late_view_gets_the_picture_and_all_states(flow: Flow, gate: threading
 
 def test_a_view_may_ask_when_the_run_has_ended(flow: Flow, gate: threading.Event) -> None:
     hub, channel = Hub(), Recording()
-    gate.set()
     run, viewing = started(hub, flow)
+    gate.set()
     run.wait(5)
     until(lambda: not viewing.is_live)
     hub.link("a", channel)
@@ -128,8 +128,8 @@ def test_a_broken_channel_is_forgotten_and_the_others_go_on(flow: Flow, gate: th
     hub, good = Hub(), Recording()
     hub.link("bad", Recording(broken=True))
     hub.link("good", good)
-    gate.set()
     run, _ = started(hub, flow)
+    gate.set()
     assert run.wait(5).is_successful()
     until(lambda: good.of("changes"))
     assert "bad" not in hub.channels
@@ -155,8 +155,8 @@ def test_results_are_let_go_when_a_run_has_ended(flow: Flow, gate: threading.Eve
     import weakref
 
     hub = Hub()
-    gate.set()
     run, viewing = started(hub, flow)
+    gate.set()
     run.wait(5)
     until(lambda: not viewing.is_live)
     weak = weakref.ref(run)

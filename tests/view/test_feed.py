@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from flowbook import Flow, signals, task
+from flowbook import Flow, context, signals, task
 from flowbook.view.feed import Feed, preview
 from flowbook.view.protocol import NodeLook, encode
 
@@ -157,3 +157,23 @@ def test_a_skip_names_its_cause() -> None:
     assert flow.last_run is not None
     sentence = Feed(flow.last_run.runner).snapshot(0.0).flow.sentence
     assert "leaves" in sentence
+
+
+def test_a_run_that_only_a_person_can_let_go_on_is_shown_as_paused() -> None:
+    @task
+    def asks() -> None:
+        if not context.get("resume"):
+            raise signals.PAUSE("Look at the rows first.")
+
+    with Flow("approval") as flow:
+        asks()
+    flow.run(show=False)
+    run = flow.last_run
+    assert run is not None
+    feed = Feed(run.runner)
+    look = feed.snapshot(run.runner.clock.now())
+    assert look.flow.paused
+    assert look.flow.sentence == "asks waits for a person. Look at the rows first."
+    run.resume()
+    assert run.wait(5).is_successful()
+    assert not feed.snapshot(run.runner.clock.now()).flow.paused
