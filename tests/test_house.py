@@ -31,10 +31,14 @@ GENERATED = {"js/src/look.ts", "js/src/protocol.ts"}
 VERBS = {"bench", "build", "check", "demo", "golden", "install", "run", "test"}
 
 # What `import flowbook` must not load: each costs time, or ties plain Python code to Jupyter.
-HEAVY = ("IPython", "asyncio", "dask", "graphviz", "ipywidgets", "networkx", "sqlite3")
+HEAVY = ("IPython", "asyncio", "cronsim", "dask", "dateutil", "graphviz", "ipywidgets", "networkx", "sqlite3")
 
 # Beyond the standard library, the lower floors may import this, and only where it says.
-ALLOWED_BELOW = {"cloudpickle": "flowbook/engine/executors/"}
+ALLOWED_BELOW = {
+    "cloudpickle": "flowbook/engine/executors/",
+    "cronsim": "flowbook/schedules/clocks.py",
+    "dateutil": "flowbook/schedules/clocks.py",
+}
 
 FLOORS_ABOVE = ("flowbook/view/", "flowbook/notebook/", "flowbook/cli.py")
 
