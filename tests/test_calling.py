@@ -174,6 +174,23 @@ def test_binding_an_argument_twice_is_refused_only_while_edges_are_validated() -
         flow.run()
 
 
+def test_a_name_that_cannot_be_an_argument_is_refused_whatever_is_bound_to_it() -> None:
+    @task
+    def collect(**things: object) -> object:
+        return things
+
+    for value in (1, one.copy(), [one.copy()]):
+        with pytest.raises(ValueError, match="'two words' cannot be the key of an edge"):
+            collect.copy().bind(flow=Flow("keys"), **{"two words": value})  # type: ignore[arg-type]
+
+
+def test_what_is_upstream_is_added_first_so_that_the_flow_is_in_an_order_in_which_it_can_run() -> None:
+    with Flow("order") as flow:
+        total, first, second = add.copy(), one.copy(), one.copy()
+        total.bind(first, upstream_tasks=[second])
+    assert list(flow.nodes) == [first, second, total]
+
+
 def test_missing_arguments_are_found_when_binding() -> None:
     with pytest.raises(TypeError, match="missing a required argument: 'x'"):
         add.copy().bind(flow=Flow("bind"))

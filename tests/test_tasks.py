@@ -360,9 +360,10 @@ def test_tags_of_nested_blocks_are_united_with_the_task_s_own() -> None:
 
 
 def test_tags_apply_to_copies_and_to_tasks_that_are_bound_inside() -> None:
-    early = Add()
+    early, bound = Add(), Add()
     with Flow("tags") as flow, tags("late"):
-        copied, called, bound = flow.add_task(early.copy()), early(1), Add().bind(1)
+        copied, called = flow.add_task(early.copy()), early(1)
+        bound.bind(1)
     with tags("copy"):
         assert copied.copy().tags == {"late", "copy"}
 
