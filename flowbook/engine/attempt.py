@@ -9,12 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from flowbook.engine.interrupts import in_main_thread
+from flowbook.engine.interrupts import BodyStopped, in_main_thread, innermost_run, unwind_inside
 from flowbook.engine.printing import printing_to_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
 
     from flowbook.tasks.base import Task
 
@@ -56,38 +56,64 @@ def call_guarded(task: Task, body: Callable[..., Any], kwargs: dict[str, Any]) -
         if not task.timeout:
             return body(**kwargs)
         if in_main_thread() and hasattr(signal, "SIGALRM"):
-            with _alarm(task.timeout):
+            with _Alarm(task.timeout):
                 return body(**kwargs)
         if can_start_threads():
             return _call_on_thread(task, body, kwargs)
         return body(**kwargs)
 
 
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """Raise `BodyTimedOut` in the block when its time is over; also at its end, when the block caught it."""
-    is_armed, has_rung = True, False
+class _Alarm:
+    """A timeout on the main thread, around one body.
 
-    def ring(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
-        nonlocal has_rung
-        has_rung = True
-        if is_armed:
-            raise BodyTimedOut
+    Alarms nest, since a body may run a flow whose tasks have timeouts: there is only one timer, set to whichever is
+    due first. An alarm that was set by somebody else is served like one of ours.
+    """
 
-    before = signal.signal(signal.SIGALRM, ring)
-    began = time.monotonic()
-    # a task around this one, in whose body this one runs, may have an alarm of its own
-    outer, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        is_armed = False  # from here on a late alarm must not keep the rest from being put back
+    def __init__(self, seconds: float) -> None:
+        self.due = time.monotonic() + seconds
+        self.run = innermost_run()
+        self.is_armed = True
+        self.has_rung = False
+        self.before: Any = None
+        self.due_before = float("inf")
+
+    def __enter__(self) -> None:
+        self.before = signal.signal(signal.SIGALRM, self.ring)
+        left, _ = signal.setitimer(signal.ITIMER_REAL, max(_SOON, self.due - time.monotonic()))
+        if left:
+            self.due_before = time.monotonic() + left
+            if self.due_before < self.due:
+                signal.setitimer(signal.ITIMER_REAL, left)
+
+    def ring(self, number: int, frame: FrameType | None) -> None:
+        """Take the signal; raises `BodyTimedOut`, or what the alarm before this one raises."""
+        now = time.monotonic()
+        if now >= self.due_before and callable(self.before):
+            self.due_before = float("inf")
+            if now < self.due:
+                signal.setitimer(signal.ITIMER_REAL, self.due - now)
+            self.before(number, frame)
+        if now >= self.due and self.is_armed and not self.has_rung:
+            self.has_rung = True
+            if not unwind_inside(self.run):
+                raise BodyTimedOut
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.is_armed = False  # from here on a late alarm must not keep the rest from being put back
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        if outer:
-            signal.setitimer(signal.ITIMER_REAL, max(0.001, outer - (time.monotonic() - began)))
-    if has_rung:
-        raise BodyTimedOut
+        signal.signal(signal.SIGALRM, self.before)
+        if self.due_before < float("inf"):
+            signal.setitimer(signal.ITIMER_REAL, max(_SOON, self.due_before - time.monotonic()))
+        # the body caught it, or runs inside of it were stopped for it
+        if self.has_rung and (kind is None or kind is BodyStopped):
+            raise BodyTimedOut from None
+
+
+# A timer cannot be set to no time at all: zero means never.
+_SOON = 1e-3
 
 
 def _call_on_thread(task: Task, body: Callable[..., Any], kwargs: dict[str, Any]) -> Any:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncBody", "RunLoop", "awaited"]
 
-# How long the end of a run waits for its loop to close what async bodies left open.
+# How long (seconds) the end of a run waits for its loop to close what async bodies left open; less when one was let go
+# of, since that one may block its loop for ever.
 _PATIENCE = 1.0
+_LITTLE_PATIENCE = 0.1
 
 
 class AsyncBody:
@@ -161,8 +163,7 @@ class RunLoop:
             _clean_up(loop)
             return
         loop.call_soon_threadsafe(loop.stop)
-        if not self._calls:  # else a body that was let go of may hold it up for ever
-            thread.join(_PATIENCE)
+        thread.join(_LITTLE_PATIENCE if self._calls else _PATIENCE)
 
     def _ready(self) -> asyncio.AbstractEventLoop:
         import asyncio  # noqa: PLC0415 - see above
@@ -210,7 +211,8 @@ def _clean_up(loop: asyncio.AbstractEventLoop) -> None:
     left = asyncio.all_tasks(loop)
     for task in left:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    if left:
+        loop.run_until_complete(asyncio.wait(left))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()

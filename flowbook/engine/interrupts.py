@@ -9,20 +9,27 @@ A Cancel from another thread comes the same way: it sends SIGINT to the main thr
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowbook.engine import messages as m
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
+    from types import FrameType, TracebackType
 
     from flowbook.engine.runner import Runner
 
-__all__ = ["BodyStopped", "Interruption", "RunInterrupted", "in_main_thread", "interrupts", "wake_main_thread"]
+__all__ = [
+    "BodyStopped",
+    "Interruption",
+    "RunInterrupted",
+    "in_main_thread",
+    "innermost_run",
+    "interrupts",
+    "unwind_inside",
+    "wake_main_thread",
+]
 
 BY_KEYBOARD = "Interrupted from the keyboard."
 BY_OUTER_RUN = "The run around this one was cancelled."
@@ -43,32 +50,17 @@ class Interruption:
         in_body: code of the user runs on the main thread, so an exception may be raised there.
         asked: a person interrupted.
         stopping: this run, cancelled from another thread, asks its body to stop; SIGINT is on its way.
-        unwinding: a run around this one is cancelled, and this one is in the way.
-        outer: the same of the run in whose body this run goes on.
+        unwinding: a run around this one is to stop, and this one is in the way.
 
     """
 
-    __slots__ = ("asked", "in_body", "outer", "stopping", "unwinding")
+    __slots__ = ("asked", "in_body", "stopping", "unwinding")
 
     def __init__(self) -> None:
         self.in_body = False
         self.asked = False
         self.stopping = False
         self.unwinding = False
-        self.outer: tuple[Interruption, Runner] | None = None
-
-    def take_stop(self) -> bool:
-        """Find the outermost run that asks its body to stop; ask all runs inside of it to unwind."""
-        levels = [self]
-        while levels[-1].outer is not None:
-            levels.append(levels[-1].outer[0])
-        for depth in reversed(range(len(levels))):
-            if levels[depth].stopping:
-                levels[depth].stopping = False
-                for inner in levels[:depth]:
-                    inner.unwinding = True
-                return True
-        return False
 
 
 def in_main_thread() -> bool:
@@ -80,8 +72,33 @@ def in_main_thread() -> bool:
 _innermost: list[tuple[Interruption, Runner]] = []
 
 
-@contextlib.contextmanager
-def interrupts(runner: Runner) -> Iterator[None]:
+def innermost_run() -> Interruption | None:
+    """Return the run that goes on in the main thread, the innermost when runs are nested."""
+    return _innermost[-1][0] if _innermost else None
+
+
+def unwind_inside(run: Interruption | None) -> bool:
+    """Ask all runs that go on inside the body of a run to unwind, and return whether there are any.
+
+    Raises:
+        BodyStopped: inside the innermost body.
+
+    """
+    levels = [state for state, _ in _innermost]
+    inner = _innermost[levels.index(run) + 1 :] if run in levels else _innermost
+    if not inner:
+        return False
+    for state, _ in inner:
+        state.unwinding = True
+    state, runner = inner[-1]
+    runner.mailbox.append(m.CancelAsked(runner.clock.now(), BY_OUTER_RUN))
+    runner.bell.ring()
+    if state.in_body:
+        raise BodyStopped
+    return True
+
+
+class interrupts:  # noqa: N801 - read as a verb: `with interrupts(runner):`
     """Turn an interrupt into a clean cancel while the block lasts, and raise it again at its end.
 
     Raises:
@@ -89,44 +106,57 @@ def interrupts(runner: Runner) -> Iterator[None]:
         BodyStopped: a run in whose body this one goes on was cancelled meanwhile.
 
     """
-    before = signal.getsignal(signal.SIGINT) if in_main_thread() else None
-    if before is None:  # another thread, or a handler that was not set from Python and could not be put back
-        yield
-        return
-    state = runner.interruption
-    state.outer = _innermost[-1] if _innermost else None
-    has_left = False
 
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        if has_left:  # a body kept this handler and put it back too late
-            if callable(before):
-                before(number, frame)
-            return
-        stopped = state.take_stop()
-        if not stopped and before == signal.SIG_IGN:
-            return
-        if not stopped:
-            state.asked = True
-        if state.asked or state.unwinding:
-            runner.mailbox.append(m.CancelAsked(runner.clock.now(), BY_OUTER_RUN if stopped else BY_KEYBOARD))
-            runner.bell.ring()
-        if state.in_body:
-            raise BodyStopped if stopped else RunInterrupted
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.state = runner.interruption
+        self.before: Any = None
+        self.has_left = False
 
-    _innermost.append((state, runner))
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
+    def __enter__(self) -> None:
+        if not in_main_thread():
+            return
+        self.before = signal.getsignal(signal.SIGINT)
+        if self.before is None:  # not set from Python: it could not be put back
+            return
+        signal.signal(signal.SIGINT, self.on_interrupt)
+        _innermost.append((self.state, self.runner))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.before is None:
+            return
+        # ours stays in place until the books are in order: the one before it may raise at any moment
+        if _innermost and _innermost[-1][0] is self.state:
+            _innermost.pop()
         # what a body set in our place is left alone: it would also stand after a plain cell
-        if signal.getsignal(signal.SIGINT) is on_interrupt:
-            signal.signal(signal.SIGINT, before)
-        has_left = True
-        _innermost.pop()
-    if state.unwinding:
-        raise BodyStopped
-    if state.asked:
-        raise RunInterrupted(BY_KEYBOARD)
+        if signal.getsignal(signal.SIGINT) == self.on_interrupt:
+            signal.signal(signal.SIGINT, self.before)
+        self.has_left = True
+        if kind is None and self.state.unwinding:
+            raise BodyStopped
+        if kind is None and self.state.asked:
+            raise RunInterrupted(BY_KEYBOARD)
+
+    def on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Take SIGINT; raises inside code of a user, and only there."""
+        if self.has_left:  # a body kept this handler and put it back too late
+            if callable(self.before):
+                self.before(number, frame)
+            return
+        state, runner = self.state, self.runner
+        stopping = next((level for level, _ in _innermost if level.stopping), None)  # the outermost one counts
+        if stopping is not None:
+            stopping.stopping = False
+            if not unwind_inside(stopping) and state.in_body:
+                raise BodyStopped
+        elif self.before != signal.SIG_IGN:
+            state.asked = True
+            runner.mailbox.append(m.CancelAsked(runner.clock.now(), BY_KEYBOARD))
+            runner.bell.ring()
+            if state.in_body:
+                raise RunInterrupted
 
 
 def wake_main_thread() -> None:

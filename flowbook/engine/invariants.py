@@ -93,7 +93,7 @@ def check_machine(machine: Machine) -> None:
     assert len(ready) == len(machine.ready), "a task is ready twice"
     assert machine.approved.keys() <= ready, "what handlers agreed to is not ready"
     index = machine.plan.structure.index
-    begun = len(machine.log) > 0
+    begun = bool(machine.log.what) and isinstance(machine.log.what[0], Running)  # else ended before its tasks began
     for task, edges in enumerate(machine.plan.structure.edges):
         left = sum(not done[index[edge.upstream_task]] for edge in edges)
         assert machine.waiting[task] == left, f"{_name(machine, task)} waits for {machine.waiting[task]}, not {left}"

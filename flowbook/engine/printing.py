@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import sys
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,6 +74,22 @@ class _Router:
 
 
 _lock = threading.Lock()
+# `print` in older Pythons holds no reference of its own to sys.stdout: a router that another thread takes out of its
+# place must not be freed while it is being printed to. So the last ones are kept, and taken again for the same stream.
+_routers: deque[_Router] = deque(maxlen=32)
+
+
+def _router() -> _Router:
+    """Return the router that stands in the place of ``sys.stdout``, after putting it there when there is none."""
+    beneath: Any = sys.stdout
+    if isinstance(beneath, _Router):
+        return beneath
+    router = next((kept for kept in _routers if kept.beneath is beneath), None)
+    if router is None:
+        router = _Router(beneath)
+        _routers.append(router)
+    sys.stdout = router  # it has all that the stream beneath has
+    return router
 
 
 @contextlib.contextmanager
@@ -80,9 +97,7 @@ def printing_to_log(task: Task) -> Iterator[None]:
     """Send what the body prints to the task's logger."""
     lines = _Lines(task)
     with _lock:
-        if not isinstance(sys.stdout, _Router):
-            sys.stdout = _Router(sys.stdout)
-        router = sys.stdout
+        router = _router()
         router.users += 1
     token = _lines.set(lines)
     try:

@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine import messages as m
-from flowbook.engine.attempt import BodyTimedOut, call_guarded
+from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.coroutines import AsyncBody, RunLoop
 from flowbook.engine.interrupts import BodyStopped, Interruption
 from flowbook.engine.machine import Machine
@@ -197,10 +197,6 @@ class Runner:
         for key, upstream in inputs or ():
             kwargs[key] = states[upstream].result
         return kwargs
-
-    def guarded(self, task: int, kwargs: dict[str, Any]) -> Any:
-        """Call a body with its task's timeout and printing."""
-        return call_guarded(self.plan.tasks[task], self.plan.bodies[task], kwargs)
 
     def answer(self, question: m.Question, frame: RunFrame) -> m.Stimulus:
         """Ask the state handlers or the trigger of a task, on this thread, and return their answer as a stimulus."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import secrets
+import os
 import sys
 import threading
 import warnings
@@ -26,7 +26,7 @@ from flowbook.states import Failed, Pending, Running, State
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowbook.flows import Flow
 
@@ -41,8 +41,9 @@ def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, *args: Any
     if not options.pop("wait", True):
         return _start(flow, parameters, options)
     run = _prepare(flow, parameters, options)
-    _show(run, asked=options.get("show"))
-    _drive(run)
+    with _ends_anyway(run):
+        _show(run, asked=options.get("show"))
+        _drive(run)
     return run.state
 
 
@@ -59,8 +60,9 @@ async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None
     loop = asyncio.get_running_loop()
     if not attempt.can_start_threads():
         run = _prepare(flow, parameters, options)
-        _show(run, asked=options.get("show"))
-        await _drive_cooperatively(run)
+        with _ends_anyway(run):
+            _show(run, asked=options.get("show"))
+            await _drive_cooperatively(run)
         return run.state
     over = asyncio.Event()
 
@@ -90,8 +92,9 @@ def _start(
     run.runner.coroutines.loop = loop
     if then is not None:
         run.on_change(then)
-    _show(run, asked=options.get("show"))
-    _drive_elsewhere(run)
+    with _ends_anyway(run):
+        _show(run, asked=options.get("show"))
+        _drive_elsewhere(run)
     return run
 
 
@@ -109,7 +112,7 @@ def _prepare(flow: Flow, parameters: Mapping[str, Any] | None, options: Mapping[
     runner = Runner(
         plan,
         clock_of(options.get("clock")),
-        run_id=options.get("flow_run_id") or secrets.token_hex(8),
+        run_id=options.get("flow_run_id") or os.urandom(8).hex(),
         name=options.get("flow_run_name") or f"{flow.name}-{next(_numbers)}",
         parameters=parameter_values(flow, parameters, options),
         given=context_values(options),
@@ -157,18 +160,13 @@ def _drive(run: FlowRun) -> None:
     """
     runner = run.runner
     try:
-        with interrupts(runner):
-            try:
-                with run_context(runner):
-                    while True:
-                        if _open(run):
-                            run.executor.drive(runner)
-                        _close(run)
-                        if run.settle():
-                            break
-            except BaseException as error:
-                _break_off(run, error)
-                raise
+        with interrupts(runner), _ends_anyway(run), run_context(runner):
+            while True:
+                if _open(run):
+                    run.executor.drive(runner)
+                _close(run)
+                if run.settle():
+                    break
     except (RunInterrupted, BodyStopped) as interrupt:
         raise interrupt.with_traceback(None) from None
 
@@ -201,16 +199,12 @@ async def _drive_cooperatively(run: FlowRun) -> None:
     """Drive a run on the event loop, without a thread."""
     from flowbook.engine.executors.cooperative import drive_cooperatively  # noqa: PLC0415 - loads asyncio
 
-    try:
-        with run_context(run.runner):
-            while not run.is_over:
-                if _open(run):
-                    await drive_cooperatively(run.runner)
-                _close(run)
-                run.settle()
-    except BaseException as error:
-        _break_off(run, error)
-        raise
+    with _ends_anyway(run), run_context(run.runner):
+        while not run.is_over:
+            if _open(run):
+                await drive_cooperatively(run.runner)
+            _close(run)
+            run.settle()
 
 
 def _open(run: FlowRun) -> bool:
@@ -268,11 +262,17 @@ def _with_states(run: FlowRun, state: State) -> State:
     return state
 
 
-def _break_off(run: FlowRun, error: BaseException) -> None:
-    """End a run whose driving itself was broken off, so that its states tell the truth and nobody waits for ever."""
-    machine, now = run.runner.machine, run.runner.clock.now()
-    if not machine.flow_state.is_finished():
-        machine.abandon(f"The run was broken off by {said(error)}.", now)
-        machine.end(machine.outcome(), now)
-    run.runner.stream.publish()
-    run.settle(error)
+@contextlib.contextmanager
+def _ends_anyway(run: FlowRun) -> Iterator[None]:
+    """End a run whose driving is broken off, so that its states tell the truth and nobody waits for ever."""
+    try:
+        yield
+    except BaseException as error:
+        machine, now = run.runner.machine, run.runner.clock.now()
+        if not run.is_over:
+            if not machine.flow_state.is_finished():
+                machine.abandon(f"The run was broken off by {said(error)}.", now)
+                machine.end(machine.outcome(), now)
+            run.runner.stream.publish()
+            run.settle(error)
+        raise

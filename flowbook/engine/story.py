@@ -100,6 +100,10 @@ _TROUBLE = (Failed, Skipped, Cancelled)
 
 def sentence(runner: Runner, task: int) -> str:
     """Return one sentence that says why a task is in the state it is in."""
+    return _ended(_why(runner, task))
+
+
+def _why(runner: Runner, task: int) -> str:
     state, verdict = runner.machine.states[task], runner.machine.verdicts.get(task)
     was_kept_from_running = verdict is not None and not verdict.passed
     if isinstance(state, (TriggerFailed, Skipped)) and was_kept_from_running:
@@ -111,7 +115,7 @@ def sentence(runner: Runner, task: int) -> str:
     if isinstance(state, Failed):
         count = runner.machine.run_count(task)
         after = f" after {count} attempts" if count > 1 else ""
-        return f"It failed{after}: {_ended(_error(state))}"
+        return f"It failed{after}: {_error(state)}"
     if isinstance(state, Cancelled):
         return state.message or "The run was cancelled."
     return state.message or f"It is {type(state).__name__}."
@@ -121,11 +125,11 @@ def _kept_from_running(runner: Runner, task: int, state: State) -> str:
     names = _decided(runner, task)
     verdict = runner.machine.verdicts[task]
     if isinstance(state, Skipped):
-        return f"It was left out because {_ended(names)}" if names else f"It was left out. {_ended(verdict.reason)}"
+        return f"It was left out because {names}" if names else f"It was left out. {verdict.reason}"
     is_own_trouble = isinstance(state.result, Exception)  # the trigger itself raised
     if names and not is_own_trouble:
-        return f"It did not run: its trigger {_trigger(runner.plan.tasks[task])} saw {_ended(names)}"
-    return f"It did not run. {_ended(verdict.reason)}"
+        return f"It did not run: its trigger {_trigger(runner.plan.tasks[task])} saw {names}"
+    return f"It did not run. {verdict.reason}"
 
 
 def _waiting(runner: Runner, task: int, state: Pending) -> str:
@@ -134,7 +138,7 @@ def _waiting(runner: Runner, task: int, state: Pending) -> str:
         count, promised = machine.run_count(task), plan.tasks[task].max_retries + 1
         if count <= promised:
             return f"Attempt {count - 1} of {promised} failed; it waits for its next one."
-        return f"It asked for another attempt, its {count}., and waits for it."
+        return f"It waits for attempt {count}, which it asked for itself."
     if isinstance(state, Paused):
         for_whom = "a person" if state.start_time is None else "a person or its time"
         return f"It waits for {for_whom}. {state.message or ''}".rstrip()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
+from flowbook.engine.attempt import call_guarded
 from flowbook.engine.frame import NO_TASK, RunFrame
 from flowbook.engine.interrupts import (
     BY_KEYBOARD,
@@ -20,6 +21,8 @@ from flowbook.engine.interrupts import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flowbook.engine.runner import Runner
 
 __all__ = ["LocalExecutor", "OneByOne"]
@@ -111,9 +114,12 @@ class OneByOne:
                 for key, upstream in wanted:
                     kwargs[key] = states[upstream].result
             try:
-                state.in_body = True
-                value = runner.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
-                state.in_body = False
+                if guarded[task]:
+                    value = call_guarded(runner.plan.tasks[task], self._exposed(bodies[task]), kwargs)
+                else:
+                    state.in_body = True
+                    value = bodies[task](**kwargs)
+                    state.in_body = False
             except BaseException as error:  # noqa: BLE001 - whatever a user's body raises ends in a state
                 state.in_body = False
                 self._take_in(task, error)
@@ -129,6 +135,18 @@ class OneByOne:
                 at_most -= 1
                 if not at_most:
                     return
+
+    def _exposed(self, body: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a body that can be interrupted, while what guards it cannot: it has to put things back."""
+
+        def exposed(**kwargs: Any) -> Any:
+            self.state.in_body = True
+            try:
+                return body(**kwargs)
+            finally:
+                self.state.in_body = False
+
+        return exposed
 
     def _take_in(self, task: int, error: BaseException) -> None:
         """Take in how a body ended that raised; an interrupt also cancels the run."""
