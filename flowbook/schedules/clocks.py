@@ -140,9 +140,9 @@ class Clock:
         self.end_date = end_date
         self.parameter_defaults = _checked_parameters(parameter_defaults)
         self.labels = _checked_labels(labels)
-        self.zone = zone_of(start_date)
         self._first = None if start_date is None else moment_of(start_date)
         self._last = None if end_date is None else moment_of(end_date)
+        self.zone = zone_of(start_date)
 
     def moments(self, after: dt.datetime) -> Iterator[dt.datetime]:
         """Give the ascending times of this clock, at least all that come after a moment in UTC; others do no harm."""
