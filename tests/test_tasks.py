@@ -60,6 +60,11 @@ def test_something_that_cannot_be_called_is_no_function_task() -> None:
         FunctionTask(7)  # type: ignore[arg-type]
 
 
+def test_a_task_cannot_be_decorated_again() -> None:
+    with pytest.raises(TypeError, match=r"task 'plus' is a task already\. Call it"):
+        task(Add(name="plus"))
+
+
 def test_a_partial_function_and_an_object_with_call_are_tasks() -> None:
     class Double:
         def __call__(self, x: int) -> int:
@@ -285,7 +290,7 @@ SECOND = dt.timedelta(seconds=1)
         ({"state_handlers": {print}}, TypeError, r"must be a list of functions"),
         ({"state_handlers": ["print"]}, TypeError, "'print' cannot handle states"),
         ({"on_failure": "print"}, TypeError, "'print' cannot handle states"),
-        ({"trigger": "any_faild"}, TypeError, "Did you mean 'any_failed'?"),
+        ({"trigger": "any_faild"}, TypeError, "not a function. Did you mean .*any_failed'"),
         ({"trigger": 7}, TypeError, "trigger=7 is not a function"),
         ({"trigger": triggers.some_failed}, TypeError, r"trigger=some_failed\(at_least=1\)"),
         ({"name": 7}, TypeError, "name=7 is not a text"),

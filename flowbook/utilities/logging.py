@@ -19,25 +19,42 @@ ROOT = "flowbook"
 class _Printed(logging.Handler):
     """Write to whatever ``sys.stdout`` is at that moment: a notebook replaces it per cell."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings: tuple[str, str] | None = None
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(self.format(record), file=sys.stdout)
+            # what a task prints may be on its way to the log; a log line is printed below that, or it would come again
+            stream = getattr(sys.stdout, "beneath", sys.stdout)
+            stream.write(f"{self.format(record)}\n")  # in one piece: threads print too
         except Exception:  # noqa: BLE001 - a closed stdout must not fail a task
             self.handleError(record)
+
+    def follow_settings(self, root: logging.Logger) -> None:
+        """Take over format and level when they were set since the last time; what people set by hand stays."""
+        settings = (config.logging.format, config.logging.level)
+        if settings != self.settings:
+            self.settings = settings
+            self.setFormatter(logging.Formatter(config.logging.format))
+            root.setLevel(config.logging.level)
 
 
 def get_logger(name: str | None = None) -> logging.Logger:
     """Return the logger of that name under flowbook's own.
+
+    Args:
+        name: its place below flowbook's logger, which is the one without a name.
 
     >>> get_logger("etl.clean").name
     'flowbook.etl.clean'
 
     """
     root = logging.getLogger(ROOT)
-    if not any(isinstance(handler, _Printed) for handler in root.handlers):
+    handler = next((handler for handler in root.handlers if isinstance(handler, _Printed)), None)
+    if handler is None:
         handler = _Printed()
-        handler.setFormatter(logging.Formatter(config.logging.format))
         root.addHandler(handler)
-        root.setLevel(config.logging.level)
         root.propagate = False
+    handler.follow_settings(root)
     return root if name in {None, ROOT} else root.getChild(str(name))

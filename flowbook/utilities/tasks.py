@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from flowbook import signals
 from flowbook.contexts import context
-from flowbook.errors import nearest
+from flowbook.errors import nearest, shown
+from flowbook.tasks.base import Task
 from flowbook.tasks.core.collections import as_task
 from flowbook.tasks.core.function import FunctionTask
 
@@ -37,7 +38,7 @@ def task(fn: Callable[..., Any] | None = None, /, **task_init_kwargs: Any) -> An
 
     Raises:
         ValueError: the function takes ``*args``, or an argument named as one that every call takes.
-        TypeError: it takes an argument by position only.
+        TypeError: it takes an argument by position only, or is a task already.
 
     >>> @task(name="double it")
     ... def double(x):
@@ -46,6 +47,8 @@ def task(fn: Callable[..., Any] | None = None, /, **task_init_kwargs: Any) -> An
     ('double it', 8)
 
     """
+    if isinstance(fn, Task):
+        raise TypeError(f"task {shown(fn.name)} is a task already. Call it inside `with Flow(...)`, or copy it.")
     if fn is None:
         return lambda function: FunctionTask(function, **task_init_kwargs)
     return FunctionTask(fn, **task_init_kwargs)

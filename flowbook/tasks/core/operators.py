@@ -111,7 +111,9 @@ def _not(x: Any) -> Task:
 
 def _item(task: Task, key: Any) -> Task:
     name = f"{task.name}[{key.name if isinstance(key, Task) else shown(key, 60)}]"
-    return GetItem(name=name, checkpoint=task.checkpoint, result=task.result).bind(task, key)
+    made = GetItem(name=name, checkpoint=task.checkpoint)
+    made.result = task.result  # it was given to the task, not to the item
+    return made.bind(task, key)
 
 
 constructors["Not"] = _not
