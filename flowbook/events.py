@@ -157,7 +157,8 @@ class Folded:
     def take(self, event: Event) -> None:
         """Fold one state event into this."""
         kind = STATE_CLASSES.get(event.state, State)
-        if issubclass(kind, Running):
+        if issubclass(kind, Running) and not issubclass(STATE_CLASSES.get(self.state, State), Running):
+            # an attempt that is asked to stop goes from Running to Cancelling: still the same attempt
             self.attempt += 1
             self.started = event.at
         elif issubclass(kind, Looped):

@@ -11,7 +11,7 @@ from flowbook.edges import Edge
 from flowbook.errors import FlowError, giving, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
-from flowbook.tasks.options import checked_handlers
+from flowbook.tasks.options import checked_handlers, warn_unused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -87,6 +87,7 @@ class Flow(GrowingGraph):
         self.run_config = run_config
         self.storage = storage
         self.result = result
+        warn_unused(f"flow {shown(name, 40)}", schedule=schedule, run_config=run_config, storage=storage, result=result)
         self.terminal_state_handler = terminal_state_handler
         self.state_handlers = checked_handlers(state_handlers, on_failure)
         self.last_run: FlowRun | None = None
@@ -378,6 +379,12 @@ class Flow(GrowingGraph):
         from flowbook.view.show import flow_page  # a door
 
         return flow_page(self)
+
+    def diagnostics(self) -> str:
+        """Return facts about this flow, the settings and the machine as JSON text, for a report; no values, no secrets."""
+        from flowbook.utilities.diagnostics import diagnostics  # loaded when somebody asks
+
+        return diagnostics(self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - the display protocol
         from flowbook.view.show import flow_bundle  # a door

@@ -63,7 +63,8 @@ class Parameter(Task):
             raise TypeError(f"a parameter needs a name, not {shown(name)}: Parameter('country').")
         self.required = default is no_default if required is None else bool(required)
         self.default = None if default is no_default else default
-        super().__init__(name=name, slug=name, tags=tags, checkpoint=False)
+        # its value is given, not worked out: the configured retries of tasks are none of its business
+        super().__init__(name=name, slug=name, tags=tags, checkpoint=False, max_retries=0)
 
     def __repr__(self) -> str:
         return f"<Parameter: {shown(self.name, 60)[1:-1]}>"

@@ -550,3 +550,15 @@ def test_a_task_survives_cloudpickle_with_its_options() -> None:
     copy = again.copy()
     copy.name = "other"
     assert again.name == "double"
+
+
+def test_an_unknown_option_offers_the_nearest_known_one() -> None:
+    with pytest.raises(TypeError, match=r"no option 'max_retris'\. Did you mean 'max_retries'\?"):
+        task(max_retris=2)(lambda: 1)
+
+
+def test_options_that_do_nothing_yet_are_said_to_do_nothing() -> None:
+    with pytest.warns(UserWarning, match="cache_for of task 'Task' has no effect in this version"):
+        Task(cache_for=dt.timedelta(hours=1))
+    with pytest.warns(UserWarning, match="schedule of flow 'nightly' has no effect in this version"):
+        Flow("nightly", schedule=object())

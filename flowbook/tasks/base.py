@@ -191,6 +191,13 @@ class Task:
         self.result = result
         self.target = target
         self.task_run_name = task_run_name
+        options.warn_unused(
+            f"task {shown(self.name, 40)}",
+            cache_for=cache_for,
+            target=target,
+            result=result,
+            task_run_name=task_run_name,
+        )
         self.nout = self.run_signature.nout if nout is None else options.checked_nout(nout)
         values = given_values()
         self.tags.update(values.get("tags") or ())

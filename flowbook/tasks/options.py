@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Trigger = Callable[[dict[Edge, State]], Any]
     StateHandler = Callable[[Any, State, State], State | None]
 
-__all__ = ["CHECKS", "check_retries", "checked_handlers", "checked_tags"]
+__all__ = ["CHECKS", "check_retries", "checked_handlers", "checked_tags", "warn_unused"]
 
 
 def checked_name(name: object, otherwise: str) -> str:
@@ -57,10 +57,15 @@ def checked_trigger(trigger: Trigger | None) -> Trigger:
         )
     if not callable(trigger):
         raise TypeError(
-            f"trigger={shown(trigger)} is not a function.{nearest(str(trigger), trigger_names)} "
+            f"trigger={shown(trigger)} is not a function.{_nearest_trigger(trigger)} "
             "Use one of flowbook.triggers, or a function of a dict of Edge to State."
         )
     return trigger
+
+
+def _nearest_trigger(trigger: object) -> str:
+    """Offer the function for a trigger that was given by its name."""
+    return nearest(str(trigger), trigger_names).replace("Did you mean '", "Did you mean 'triggers.")
 
 
 def checked_retries(max_retries: int | None) -> int:
@@ -99,6 +104,17 @@ def checked_retry_on(retry_on: Any) -> tuple[type[BaseException], ...] | None:
                 f"retry_on takes exception classes, not {shown(kind)}; for instance retry_on=[ConnectionError]."
             )
     return kinds
+
+
+def warn_unused(owner: str, **given: object) -> None:
+    """Say which of the given options have no effect yet; a flow written with them still builds."""
+    unused = [name for name, value in given.items() if value is not None]
+    if unused:
+        warnings.warn(
+            f"{', '.join(unused)} of {owner} has no effect in this version of flowbook; the rest works as written.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def check_retries(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import TYPE_CHECKING, Any
 
-from flowbook.errors import shown
+from flowbook.errors import UnknownArgument, nearest, shown
 from flowbook.tasks.base import Task
 from flowbook.tasks.signature import RunSignature
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["FunctionTask"]
+
+_OPTIONS = frozenset(inspect.signature(Task.__init__).parameters) - {"self"}
 
 
 class FunctionTask(Task):
@@ -24,7 +27,7 @@ class FunctionTask(Task):
         **kwargs: as for `Task`.
 
     Raises:
-        TypeError: `fn` is not callable, or takes an argument by position only.
+        TypeError: `fn` is not callable, or takes an argument by position only; an option that no task has.
         ValueError: it takes ``*args``, or an argument named as one that every call takes.
 
     >>> FunctionTask(lambda x: x + 1, name="increment").run(1)
@@ -36,6 +39,9 @@ class FunctionTask(Task):
         run: object = fn
         if not callable(run):
             raise TypeError(f"FunctionTask takes a function, not {shown(fn)}.")
+        unknown = sorted(kwargs.keys() - _OPTIONS)
+        if unknown:
+            raise UnknownArgument(f"@task has no option {unknown[0]!r}.{nearest(unknown[0], _OPTIONS)}")
         # an instance attribute: the class's run_signature is that of the empty Task.run
         self.run_signature = RunSignature.of(fn)
         self.run = fn  # type: ignore[method-assign]  # the function is the body
