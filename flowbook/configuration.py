@@ -20,9 +20,9 @@ from flowbook.errors import UnknownArgument, nearest, shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Config", "config", "configuration_from"]
+__all__ = ["DEFAULTS", "PREFIX", "Config", "config", "configuration_from"]
 
-_PREFIX = "FLOWBOOK__"
+PREFIX = "FLOWBOOK__"
 
 DEFAULTS: dict[str, Any] = {
     "flows": {
@@ -121,9 +121,9 @@ def configuration_from(environment: Mapping[str, str]) -> Config:
     """
     made = Config(DEFAULTS)
     for variable, text in environment.items():
-        if not variable.startswith(_PREFIX):
+        if not variable.startswith(PREFIX):
             continue
-        *path, last = variable[len(_PREFIX) :].lower().split("__")
+        *path, last = variable[len(PREFIX) :].lower().split("__")
         place: Any = made
         try:
             for name in path:

@@ -381,7 +381,7 @@ class Flow(GrowingGraph):
         return flow_page(self)
 
     def diagnostics(self) -> str:
-        """Return facts about this flow, the settings and the machine as JSON text, for a report; no values, no secrets."""
+        """Return facts about this flow, the settings and the machine as JSON text, for a report; no values."""
         from flowbook.utilities.diagnostics import diagnostics  # loaded when somebody asks
 
         return diagnostics(self)

@@ -1,16 +1,17 @@
-"""Helpers: pausing, logging."""
+"""Helpers: pausing, logging, and what to paste into a report."""
 
 from __future__ import annotations
 
 import datetime as dt
 import io
+import json
 import logging
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from flowbook import Flow, config, context, signals, task
+from flowbook import Flow, Parameter, config, context, signals, task
 from flowbook.states import Paused
 from flowbook.utilities.logging import get_logger
 from flowbook.utilities.tasks import pause_task
@@ -116,3 +117,33 @@ def test_what_a_body_prints_and_what_it_logs_is_logged_once_each(capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(" | ")[2] for line in lines] == ["printed", "logged"]
     assert all(" INFO - flowbook.count" in line for line in lines)
+
+
+# -- diagnostics -----------------------------------------------------------------------------------------------------
+
+
+def test_diagnostics_tell_shapes_and_versions_and_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWBOOK__CONTEXT__SECRETS__KEY", "hidden value")
+
+    @task(max_retries=1, retry_delay=dt.timedelta(seconds=1))
+    def secretive(x: object, y: object) -> object:
+        return x
+
+    with Flow("private name", executor="threads") as flow:
+        secretive(Parameter("private parameter", default="hidden value"), y="hidden value")
+    config.flows.eager_edge_validation = True
+    try:
+        text = flow.diagnostics()
+    finally:
+        config.flows.eager_edge_validation = False
+
+    facts = json.loads(text)
+    assert "hidden" not in text
+    assert "private" not in text
+    assert facts["env_vars"] == ["FLOWBOOK__CONTEXT__SECRETS__KEY"]
+    assert facts["config_overrides"] == {"flows": {"eager_edge_validation": True}}
+    assert facts["system_information"]["python_version"] == sys.version.split()[0]
+    about = facts["flow_information"]
+    assert (about["tasks"], about["edges"], about["constants"], about["parameters"]) == (2, 1, 1, 1)
+    assert (about["task_types"], about["executor"]) == ({"FunctionTask": 1, "Parameter": 1}, "threads")
+    assert (about["tasks_with_retries"], about["tasks_with_timeout"], about["schedule"]) == (1, 0, None)
