@@ -106,7 +106,7 @@ def test_what_is_set_on_one_copy_is_seen_by_nobody_else() -> None:
     first.name = "first"
     second.tags.add("b")
     original.timeout = 5
-    first.colour = "red"
+    first.colour = "red"  # type: ignore[attr-defined]
     third = first.copy()
     del first.colour  # type: ignore[attr-defined]
 

@@ -221,24 +221,26 @@ class Task:
                 stacklevel=4,
             )
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        attribute_changes[0] += 1
-        if name in _METHODS:
-            warnings.warn(
-                f"{type(self).__name__} sets the attribute {shown(name)}, which hides the method of that name that "
-                "every task has. Use another name.",
-                UserWarning,
-                stacklevel=2,
-            )
-        if _SHARED in self.__dict__:
-            self._take_attributes()
-        object.__setattr__(self, name, value)
+    if not TYPE_CHECKING:  # a checker that saw these would let any attribute be set
 
-    def __delattr__(self, name: str) -> None:
-        attribute_changes[0] += 1
-        if _SHARED in self.__dict__:
-            self._take_attributes()
-        object.__delattr__(self, name)
+        def __setattr__(self, name: str, value: Any) -> None:
+            attribute_changes[0] += 1
+            if name in _METHODS:
+                warnings.warn(
+                    f"{type(self).__name__} sets the attribute {shown(name)}, which hides the method of that name that "
+                    "every task has. Use another name.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            if _SHARED in self.__dict__:
+                self._take_attributes()
+            object.__setattr__(self, name, value)
+
+        def __delattr__(self, name: str) -> None:
+            attribute_changes[0] += 1
+            if _SHARED in self.__dict__:
+                self._take_attributes()
+            object.__delattr__(self, name)
 
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
