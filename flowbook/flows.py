@@ -288,6 +288,7 @@ class Flow(GrowingGraph):
 
     def run(
         self,
+        /,  # a parameter may be called self
         parameters: Mapping[str, Any] | None = None,
         run_on_schedule: bool | None = None,
         runner_cls: Any = None,
@@ -316,13 +317,13 @@ class Flow(GrowingGraph):
 
         return run_flow(self, parameters, run_on_schedule, runner_cls, **kwargs)
 
-    def start(self, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
+    def start(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
         """Run the flow on a thread of its own and return a handle at once; takes what `run` takes."""
         from flowbook.engine.running import start_flow  # a door
 
         return start_flow(self, parameters, **kwargs)
 
-    async def run_async(self, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> State:
+    async def run_async(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> State:
         """Run the flow without blocking the event loop and return its final state; takes what `run` takes."""
         from flowbook.engine.running import run_flow_async  # a door
 

@@ -164,6 +164,12 @@ def test_the_nearest_giver_wins() -> None:
         assert run(x=None) is None
 
 
+@pytest.mark.parametrize("name", ["self", "args", "kwargs", "show", "wait", "context", "executor"])
+def test_a_parameter_may_have_the_name_of_anything_a_run_takes(name: str) -> None:
+    x = Parameter(name)
+    assert Flow("names", tasks=[x]).run(**{name: 7}).result[x].result == 7
+
+
 def test_unknown_parameters_are_named() -> None:
     flow = Flow("unknown", tasks=[Parameter("region", default="NL")])
     words = r"flow 'unknown' has no parameter 'ragion'\. Did you mean 'region'\? Its parameters: 'region'"
