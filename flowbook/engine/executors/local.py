@@ -102,7 +102,7 @@ class OneByOne:
         started, returned, instructions = machine.started, machine.returned, machine.instructions
         monotonic, offset = runner.clock.reading
         at = monotonic() + offset
-        while ready and (machine.steps > 0 or not machine.held):
+        while ready and (not machine.held or machine.steps > 0):
             task = ready.popleft()
             started(task, at)
             if readers:

@@ -104,6 +104,7 @@ class _Pool:
         takers: how many workers are awake and not away.
         idle: how many rest.
         slow: the functions whose bodies took long.
+        broken: what a worker ended by, against all intent.
 
     """
 
@@ -119,6 +120,7 @@ class _Pool:
         self.idle = 0
         self.slow: set[int] = set()
         self.is_closed = False
+        self.broken: BaseException | None = None
         self.is_glancing = False
         self.deadlines: list[tuple[float, int, int, _Worker]] = []
         self.serial = 0
@@ -136,6 +138,8 @@ class _Pool:
         try:
             while True:
                 with self.lock:
+                    if self.broken is not None:
+                        raise self.broken
                     runner.pump()
                     self.drop_late_bodies()
                     if self.machine.cancelled is not None:
@@ -233,49 +237,64 @@ class _Pool:
     def work_on(self, worker: _Worker) -> None:
         """Run what is ready until the drive is over or this worker was let go of."""
         install_frame(worker.frame)
-        runner, machine, lock, frame = self.runner, self.machine, self.lock, worker.frame
-        bodies, guarded, arguments, offset = runner.plan.bodies, runner.plan.guarded, runner.arguments, self.offset
-        lock.acquire()
+        self.lock.acquire()
         try:
-            while (task := self.next_task(worker)) != NO_TASK:
-                kwargs = arguments(task)
-                lock.release()
-                error: BaseException | None = None
-                value: Any = None
-                try:
-                    value = self.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
-                except BaseException as raised:  # noqa: BLE001 - whatever a user's body raises ends in a state
-                    error = raised
-                finally:
-                    lock.acquire()
-                if worker.is_dropped:
-                    return
-                now = _monotonic()
-                frame.task = worker.task = NO_TASK
-                if error is None:
-                    machine.returned(task, value, runner.clock.now() if offset is None else now + offset)
-                else:
-                    machine.handle(runner.ending(task, error))
-                if not self.goes_on(worker, task, now - worker.since):
-                    return
+            self.run_bodies(worker)
+        except BaseException as error:  # noqa: BLE001 - a fault of ours; the driving thread raises it
+            self.broken = error
+            self.runner.bell.ring()
         finally:
             self.workers.discard(worker)
-            lock.release()
+            self.lock.release()
 
-    def next_task(self, worker: _Worker) -> int:
+    def run_bodies(self, worker: _Worker) -> None:
+        """Take ready tasks and run their bodies; lock in hand but for the bodies.
+
+        The hot path of every run with threads: a plain task makes three calls besides its body and the machine's two.
+        """
+        runner, machine, lock, frame = self.runner, self.machine, self.lock, worker.frame
+        bodies, guarded, arguments, offset = runner.plan.bodies, runner.plan.guarded, runner.arguments, self.offset
+        now = _monotonic()
+        while (task := self.next_task(worker, now)) != NO_TASK:
+            kwargs = arguments(task)
+            lock.release()
+            error: BaseException | None = None
+            value: Any = None
+            try:
+                value = self.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
+            except BaseException as raised:  # noqa: BLE001 - whatever a user's body raises ends in a state
+                error = raised
+            finally:
+                lock.acquire()
+            if worker.is_dropped:
+                return
+            now = _monotonic()
+            frame.task = worker.task = NO_TASK
+            if error is None:
+                machine.returned(task, value, runner.clock.now() if offset is None else now + offset)
+            else:
+                machine.handle(runner.ending(task, error))
+            if self.takers != 1 or worker.is_away or self.slow:
+                if not self.goes_on(worker, task, now - worker.since):
+                    return
+                now = _monotonic()
+
+    def next_task(self, worker: _Worker, now: float) -> int:
         """Take the next ready task, lock in hand; answer questions and rest meanwhile. `NO_TASK` when all is over."""
         runner, machine, ready = self.runner, self.machine, self.machine.ready
         while True:
             if runner.mailbox or runner.timers or machine.instructions or runner.stream.readers:
                 runner.pump()
+                now = _monotonic()
             if self.questions:
                 self.ask(worker, self.questions.popleft())
-            elif ready and (machine.steps > 0 or not machine.held):
+            elif ready and (not machine.held or machine.steps > 0):
                 break
             elif not self.rest():
                 return NO_TASK
+            now = _monotonic()
         task = ready.popleft()
-        now = worker.since = _monotonic()
+        worker.since = now
         machine.started(task, runner.clock.now() if self.offset is None else now + self.offset)
         if runner.stream.readers:
             runner.stream.publish()
@@ -285,17 +304,15 @@ class _Pool:
         if ready:
             if self.slow and _function(runner.plan.bodies[task]) in self.slow:
                 self.leave_rest_to_others(worker)
-            elif not self.is_glancing:
+            elif not self.is_glancing and (self.idle or len(self.workers) < self.limit):
                 self.ask_for_glances()
         return task
 
     def goes_on(self, worker: _Worker, task: int, took: float) -> bool:
         """Decide, lock in hand, whether a worker takes another task after the one it ran; False when all is over."""
-        worker.deadline = 0
         self.come_back(worker)
         if took < TINY:
-            if self.slow:
-                self.slow.discard(_function(self.runner.plan.bodies[task]))
+            self.slow.discard(_function(self.runner.plan.bodies[task]))
             if self.takers > 1 and not self.questions:
                 if self.machine.ready and not self.is_glancing:
                     self.ask_for_glances()  # the other taker's body may be a long one
@@ -316,6 +333,8 @@ class _Pool:
 
     def ask(self, worker: _Worker, question: m.Question) -> None:
         """Ask handlers or a trigger, outside the lock."""
+        if question.task not in self.machine.asking:
+            return  # the run was cancelled meanwhile
         worker.since, worker.is_asking = _monotonic(), True
         if self.has_work() and not self.is_glancing:
             self.ask_for_glances()
@@ -350,7 +369,7 @@ class _Pool:
     def drop_late_bodies(self) -> None:
         while self.deadlines and self.deadlines[0][0] <= _monotonic():
             _, serial, task, worker = heapq.heappop(self.deadlines)
-            if worker.deadline == serial and not worker.is_dropped:
+            if worker.deadline == serial and worker.task == task and not worker.is_dropped:
                 self.drop(worker)
                 ended = m.Ended(task, self.runner.timed_out(task, is_let_go=True), self.runner.clock.now())
                 self.machine.handle(ended)
