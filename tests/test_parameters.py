@@ -167,7 +167,8 @@ def test_the_nearest_giver_wins() -> None:
 @pytest.mark.parametrize("name", ["self", "args", "kwargs", "show", "wait", "context", "executor"])
 def test_a_parameter_may_have_the_name_of_anything_a_run_takes(name: str) -> None:
     x = Parameter(name)
-    assert Flow("names", tasks=[x]).run(**{name: 7}).result[x].result == 7
+    keywords: dict[str, Any] = {name: 7}
+    assert Flow("names", tasks=[x]).run(**keywords).result[x].result == 7
 
 
 def test_unknown_parameters_are_named() -> None:
