@@ -283,6 +283,8 @@ class CronClock(Clock):
         self.cron = cron
         self.day_or = True if day_or is None else day_or
         self._every_hour = _leaves_hours_open(cron)
+        if next(self._walls(wall_of(_ANCHOR)), None) is None:
+            raise ValueError(f"the cron text {shown(cron)} names a day that never comes. {_CRON_RULE}")
 
     def moments(self, after: dt.datetime) -> Iterator[dt.datetime]:
         """Give the times of this clock."""

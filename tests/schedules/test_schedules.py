@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import cloudpickle
 import pytest
 
-from flowbook import Flow
 from flowbook.schedules import (
     CronSchedule,
     IntervalSchedule,
@@ -323,11 +322,6 @@ def test_a_schedule_can_be_pickled(pickled: Any) -> None:
 def test_a_schedule_shows_itself() -> None:
     schedule = Schedule([CronClock("@daily")], not_filters=[filters.on_date(1, 1)])
     assert repr(schedule) == "Schedule(clocks=[CronClock('@daily')], not_filters=[on_date(1, 1)])"
-
-
-def test_a_flow_keeps_its_schedule() -> None:
-    schedule = CronSchedule("@daily")
-    assert Flow("scheduled", schedule=schedule).schedule is schedule
 
 
 def test_names_are_where_the_reference_api_has_them() -> None:
