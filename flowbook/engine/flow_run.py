@@ -52,6 +52,9 @@ class FlowRun:
         self.earlier: State | None = None  # the final state of an earlier run, which is kept as it is
         self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
         self._over = threading.Event()
+        # set when the watchers were told of the end: who waits sees the lasting picture, too, not only the last state
+        self._told = threading.Event()
+        self._telling: int | None = None
         # held while it is decided that nobody drives any more, or that somebody has to again; a reader on the driving
         # thread may post, so it can be taken twice
         self._deciding = threading.RLock()
@@ -135,7 +138,8 @@ class FlowRun:
             if self.runner.machine.running:
                 raise RuntimeError("an async task of this run goes on in this very thread; await flow.run_async().")
             self._drive_here()
-        if not self._over.wait(timeout):
+        told = self._over if self._telling == threading.get_ident() else self._told  # a watcher may ask for the end
+        if not (timeout == 0 and self._over.is_set()) and not told.wait(timeout):
             raise TimeoutError(
                 f"flow run {shown(self.name)} has not ended after {timeout} s; it goes on. "
                 "Ask run.state, or run.cancel()."
@@ -170,6 +174,7 @@ class FlowRun:
                 return
             # nobody drives the run any more because only a person could go on; now one did
             self._over.clear()
+            self._told.clear()
         self._go_on()
 
     # -- for the engine ----------------------------------------------------------------------------------------------
@@ -195,6 +200,8 @@ class FlowRun:
             self.error = error if isinstance(error, Exception) else None
             self._over.set()
         self._tell()
+        if self._over.is_set():  # otherwise a watcher let it go on
+            self._told.set()
         return True
 
     def taken_up(self) -> None:
@@ -202,11 +209,13 @@ class FlowRun:
         self._tell()
 
     def _tell(self) -> None:
+        self._telling = threading.get_ident()
         for watcher in list(self._watchers):
             try:
                 watcher(self)
             except Exception as error:  # noqa: BLE001, PERF203 - a broken display must not take the run's end with it
                 warnings.warn(f"{shown(watcher)} could not be told how the run stands: {shown(error)}.", stacklevel=2)
+        self._telling = None
 
     def __repr__(self) -> str:
         machine = self.runner.machine
