@@ -252,6 +252,20 @@ def test_a_function_of_ones_own_can_move_times() -> None:
     assert shown(schedule, 1, after=dt.datetime(2026, 11, 24)) == ["Wed 25 09:00"]
 
 
+def test_a_function_that_moves_times_back_says_how_far() -> None:
+    def weekday_before(time: dt.datetime) -> dt.datetime:
+        return time - DAY * max(0, time.weekday() - 4)
+
+    weekday_before.shift = (-2 * DAY, 0 * DAY)  # type: ignore[attr-defined]
+    schedule = Schedule([at("21T18:00", "22T09:00", "23T12:00")], adjustments=[weekday_before])
+    assert shown(schedule, 3, after=MIDNIGHT - 5 * DAY) == ["Fri 20 09:00", "Fri 20 18:00", "Mon 23 12:00"]
+
+
+def test_times_looked_at_only_because_they_may_be_moved_do_not_count() -> None:
+    schedule = Schedule([IntervalClock(MINUTE)], adjustments=[lambda time: time])
+    assert schedule.next(2, after=MIDNIGHT) == [MIDNIGHT + MINUTE, MIDNIGHT + 2 * MINUTE]
+
+
 def test_an_adjustment_returns_a_datetime() -> None:
     def forgets(time: dt.datetime) -> Any:
         time += HOUR  # and returns nothing

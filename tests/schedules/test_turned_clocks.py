@@ -205,6 +205,12 @@ def test_a_start_in_a_gap_keeps_its_time_of_day() -> None:
     assert shown(IntervalClock(DAY, start), dt.datetime(2026, 3, 1), 2) == ["08 03:00 EDT", "09 02:30 EDT"]
 
 
+def test_a_gap_ends_on_a_full_second() -> None:
+    start = dt.datetime(2026, 3, 7, 2, 30, 0, 123_456, tzinfo=NEW_YORK)
+    (moved,) = islice(IntervalClock(DAY, start).events(after=start), 1)
+    assert moved.start_time == dt.datetime(2026, 3, 8, 3, tzinfo=NEW_YORK)
+
+
 def test_after_tells_the_two_hours_apart() -> None:
     clock = IntervalClock(HOUR, dt.datetime(2026, 11, 1, tzinfo=NEW_YORK))
     first = dt.datetime(2026, 11, 1, 1, tzinfo=NEW_YORK)
