@@ -274,6 +274,7 @@ class _Pool:
                 machine.returned(task, value, runner.clock.now() if offset is None else now + offset)
             else:
                 machine.handle(runner.ending(task, error))
+                now = _monotonic()
             if self.takers != 1 or worker.is_away or self.slow:
                 if not self.goes_on(worker, task, now - worker.since):
                     return
