@@ -39,9 +39,7 @@ def golden(request: pytest.FixtureRequest) -> Golden:
             pytest.fail(f"tests/golden/{name} does not exist. Write it with: bash .ci/golden")
         elif (wanted := path.read_text(encoding="utf-8")) != text:
             # Plain assert shows the difference line by line.
-            assert _lines(text) == _lines(wanted), (
-                f"tests/golden/{name} differs; if that is right: bash .ci/golden"
-            )
+            assert _lines(text) == _lines(wanted), f"tests/golden/{name} differs; if that is right: bash .ci/golden"
 
     return compare
 

@@ -91,11 +91,7 @@ def _code_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     assert function.end_lineno is not None
     length = function.end_lineno - function.lineno + 1
     first = function.body[0]
-    if (
-        isinstance(first, ast.Expr)
-        and isinstance(first.value, ast.Constant)
-        and isinstance(first.value.value, str)
-    ):
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
         assert first.end_lineno is not None
         length -= first.end_lineno - first.lineno + 1
     return length
@@ -224,9 +220,7 @@ def test_every_file_the_papers_link_to_is_there() -> None:
 def test_ci_finds_the_readme_command_that_a_person_would_paste(name: str) -> None:
     """.ci/run executes what this finds, so a README that no longer works turns CI red."""
     source = f"source .ci/_house.sh && readme_command {name}"
-    found = subprocess.run(
-        ["bash", "-c", source], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    found = subprocess.run(["bash", "-c", source], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert len(found.splitlines()) == 1
     assert found in readme_blocks("bash")
     assert f"$(readme_command {name})" in text_of(".ci/run")
@@ -239,9 +233,7 @@ def test_every_verb_is_a_script_that_can_be_run() -> None:
         path = ROOT / ".ci" / verb
         assert os.access(path, os.X_OK), f"chmod +x .ci/{verb}"
         subprocess.run(["bash", "-n", str(path)], check=True)
-        assert 'source "$(dirname "${BASH_SOURCE[0]}")/_house.sh"' in path.read_text(), (
-            "strict mode comes from there"
-        )
+        assert 'source "$(dirname "${BASH_SOURCE[0]}")/_house.sh"' in path.read_text(), "strict mode comes from there"
     assert "set -euo pipefail" in text_of(".ci/_house.sh")
 
 

@@ -87,9 +87,7 @@ def browser() -> Iterator[Browser]:
     names = ("chromium", "chromium-browser", "google-chrome")
     found = os.environ.get("FLOWBOOK_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        skip_or_fail(
-            "No Chromium found. Install it (apt-get install chromium) or set FLOWBOOK_CHROMIUM to its path."
-        )
+        skip_or_fail("No Chromium found. Install it (apt-get install chromium) or set FLOWBOOK_CHROMIUM to its path.")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, headless=True, args=FLAGS)
         yield chromium
