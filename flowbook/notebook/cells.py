@@ -11,6 +11,7 @@ import ast
 import asyncio
 import dataclasses
 import inspect
+import itertools
 import linecache
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
 
 __all__ = ["CellTask", "Made", "Notebook", "TaskCell", "notebook"]
@@ -198,8 +199,8 @@ class Notebook:
         self.namespace = namespace
         self.cells: dict[str, dict[str, TaskCell]] = {}
         self._flows: dict[str, tuple[tuple[TaskCell, ...], Flow]] = {}
-        # the last state of each cell, and the code it belongs to
-        self._states: dict[str, tuple[str, State]] = {}
+        self._ended: dict[str, _Ended] = {}
+        self._endings = itertools.count(1)
 
     def put(self, cell: TaskCell, flow: str = DEFAULT_FLOW) -> None:
         """Add a cell, or replace what stood under its id; its place in the order stays.
@@ -268,37 +269,74 @@ class Notebook:
         flow = self.flow(name)
         if to is not None:
             flow, options["task_states"] = self._towards(flow, to)
+        kept = options.get("task_states", {})
         state: State = flow.run(**options)
-        for task, ended in state.result.items():
-            self._states[task.cell.id] = (task.cell.code, ended)
+        whole = self.flow(name)
+        for task in flow.sorted_tasks():
+            if isinstance(task, CellTask) and task not in kept:
+                upstream = self._serials(whole.upstream_tasks(task))
+                ended = state.result[task]
+                self._ended[task.cell.id] = _Ended(task.cell.code, ended, next(self._endings), upstream)
         return state
 
     def _towards(self, flow: Flow, cell_id: str) -> tuple[Flow, Mapping[Task, State]]:
         """Return the part of a flow that leads to a cell, and the states of what need not run again."""
         goal = next(task for task in flow.nodes if isinstance(task, CellTask) and task.cell.id == cell_id)
-        wanted: set[Task] = {goal}
-        stack: list[Task] = [goal]
+        wanted = ancestry(flow, goal)
         kept: dict[Task, State] = {}
-        while stack:
-            task = stack.pop()
-            for edge in flow.edges_to(task):
-                upstream = edge.upstream_task
-                if upstream in wanted or not isinstance(upstream, CellTask):
-                    continue
-                wanted.add(upstream)
-                code, state = self._states.get(upstream.cell.id, ("", None))
-                if isinstance(state, Success) and code == upstream.cell.code:
-                    kept[upstream] = state  # fresh: what leads to it need not be looked at
-                else:
-                    stack.append(upstream)
+        for task in flow.sorted_tasks():
+            if task not in wanted or task is goal or not isinstance(task, CellTask):
+                continue
+            upstream = [edge.upstream_task for edge in flow.edges_to(task)]
+            # fresh: it ran with the code it has, on what its upstream cells made last, and those are fresh themselves
+            known = self._ended.get(task.cell.id)
+            if (
+                known is not None
+                and known.is_fresh(task.cell.code, self._serials(upstream))
+                and kept.keys() >= set(upstream)
+            ):
+                kept[task] = known.state
         part = Flow(flow.name)
         for task in flow.sorted_tasks():
             if task in wanted:
                 part.add_task(task)
                 for edge in flow.edges_to(task):
-                    if edge.upstream_task in wanted and task not in kept:
+                    if task not in kept:
                         part.add_edge(edge.upstream_task, task, edge.key)
         return part, kept
+
+    def _serials(self, tasks: Iterable[Task]) -> dict[str, int]:
+        """Return which of its endings each cell task is at."""
+        return {
+            task.cell.id: self._ended[task.cell.id].serial
+            for task in tasks
+            if isinstance(task, CellTask) and task.cell.id in self._ended
+        }
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How a cell ended last: with which code, on which endings of its upstream cells, as which ending of its own."""
+
+    code: str
+    state: State
+    serial: int
+    upstream: Mapping[str, int]
+
+    def is_fresh(self, code: str, upstream: Mapping[str, int]) -> bool:
+        """Tell whether the cell would do the same again."""
+        return isinstance(self.state, Success) and self.code == code and self.upstream == upstream
+
+
+def ancestry(flow: Flow, goal: Task) -> set[Task]:
+    """Return a task and all that is upstream of it."""
+    found = {goal}
+    stack = [goal]
+    while stack:
+        for upstream in flow.upstream_tasks(stack.pop()) - found:
+            found.add(upstream)
+            stack.append(upstream)
+    return found
 
 
 def flow_of(name: str, cells: tuple[TaskCell, ...], namespace: dict[str, Any]) -> Flow:

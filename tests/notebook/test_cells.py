@@ -140,3 +140,15 @@ def test_functions_and_comprehensions_in_a_cell_find_its_names(notebook: Noteboo
     notebook.put(cell("use", "total = 0\nfor k in range(3):\n    total += sum([k * j for j in scaled(2)])"))
     assert notebook.run(show=False).is_successful(), notebook.flow().last_run
     assert notebook.namespace["total"] == 9
+
+
+def test_a_changed_cell_makes_all_that_follows_from_it_stale(notebook: Notebook) -> None:
+    notebook.put(cell("load", "rows = [3, 1, 2, 9]"))
+    notebook.put(cell("clean", "kept = sorted(r for r in rows if r > 1)"))
+    notebook.put(cell("stats", "total = sum(kept)"))
+    notebook.run(show=False)
+    assert notebook.namespace["total"] == 14
+    notebook.put(cell("load", "rows = [100, 1]"))
+    notebook.run(to="load", show=False)
+    notebook.run(to="stats", show=False)
+    assert notebook.namespace["total"] == 100
