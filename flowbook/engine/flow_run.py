@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class FlowRun:
         self.runner = runner
         self.executor = executor
         self.error: BaseException | None = None
+        self.shown_in: object = None  # the cell whose output shows this run already
         self.earlier: State | None = None  # the final state of an earlier run, which is kept as it is
         self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
         self._over = threading.Event()
@@ -226,4 +228,5 @@ class FlowRun:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:  # noqa: ARG002 - the display protocol
         from flowbook.view.show import run_bundle  # noqa: PLC0415 - a door: the view is loaded when somebody looks
 
-        return run_bundle(self)
+        shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+        return run_bundle(self, getattr(shell, "execution_count", None))

@@ -13,18 +13,23 @@ import os
 import sys
 import time
 import uuid
+import warnings
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from IPython import get_ipython
 from IPython.display import publish_display_data
 
 from flowbook.configuration import config
 from flowbook.notebook.comms import register_targets
 from flowbook.notebook.hub import Viewing, hub
+from flowbook.tasks.core.function import FunctionTask
 from flowbook.view.protocol import MIME
 from flowbook.view.show import message_of, mime_bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowbook.engine.flow_run import FlowRun
 
 __all__ = ["show_run"]
@@ -35,6 +40,7 @@ _SUBSHELLS = 7  # the first ipykernel that hears comms while a cell runs
 
 # Between two writings of an output that nothing can feed.
 _REFRESH = 0.4
+_KEEP = 4.0
 
 NO_SUBSHELL_NOTICE = "This kernel hears buttons only after the cell; its own stop button acts at once."
 WIDGET_NOTICE = "Buttons of this picture may only act after the cell; the notebook's own stop button acts at once."
@@ -85,14 +91,19 @@ class _Output:
         self.widget = RunWidget(viewing, self.bundle()[MIME])
         self.refresh(viewing)
 
-    def refresh_often(self) -> None:
-        """Bring the output up to date a few times a second, where no view can be fed: it needs no comm at all."""
+    def refresh_often(self, seconds: float) -> None:
+        """Bring the output up to date every few seconds, or a few times a second where no view can be fed.
+
+        Args:
+            seconds: between two writings, at the least.
+
+        """
         if not self.viewing.is_live:
             return
         began = time.monotonic()
         self.refresh(self.viewing)
         # a large picture takes a while to write: never more than a tenth of the time
-        hub.later(max(_REFRESH, 10 * (time.monotonic() - began)), self.refresh_often)
+        hub.later(max(seconds, 10 * (time.monotonic() - began)), lambda: self.refresh_often(seconds))
 
     def _publish(self, bundle: dict[str, Any], *, update: bool) -> None:
         publish_display_data(bundle, transient={"display_id": self.display_id}, update=update)
@@ -128,6 +139,9 @@ def show_run(run: FlowRun, *, asked: bool = False) -> None:
     if not (asked or config.notebook.autoshow):
         return
     register_targets()
+    shell: Any = get_ipython()
+    run.shown_in = getattr(shell, "execution_count", None)
+    warn_of_newer_tasks(run, getattr(shell, "user_ns", {}))
     viewing = Viewing(run)
     output = _Output(viewing)
     viewing.refresh = output.refresh
@@ -142,6 +156,39 @@ def show_run(run: FlowRun, *, asked: bool = False) -> None:
         output.offer_widget()
     elif not _has_subshells():
         viewing.notice = NO_SUBSHELL_NOTICE
-        hub.later(_REFRESH, output.refresh_often)
+        hub.later(_REFRESH, lambda: output.refresh_often(_REFRESH))
     elif not hub.has_linked:
         hub.later(_PATIENCE, output.offer_widget)
+    if _has_subshells():
+        # a notebook that is saved in the middle of a run keeps a picture that is not long out of date
+        hub.later(_KEEP, lambda: output.refresh_often(_KEEP))
+
+
+def warn_of_newer_tasks(run: FlowRun, namespace: Mapping[str, Any]) -> None:
+    """Say when a task of the flow was defined again in the notebook after the flow was built: it runs as it was then.
+
+    Args:
+        run: the run.
+        namespace: the notebook's names.
+
+    """
+    newer = []
+    for task in run.runner.plan.tasks:
+        function = task.run
+        name = getattr(function, "__name__", "")
+        now = namespace.get(name)
+        if (
+            not isinstance(now, FunctionTask)
+            or getattr(function, "__module__", "") != "__main__"
+            or now.run is function
+        ):
+            continue
+        if getattr(now.run, "__code__", None) != getattr(function, "__code__", None) and name not in newer:
+            newer.append(name)
+    if newer:
+        warnings.warn(
+            f"{', '.join(newer[:5])} was defined again after this flow was built, and runs as it was then. "
+            "Run the cell with `with Flow(...)` again to build the flow anew.",
+            UserWarning,
+            stacklevel=6,
+        )

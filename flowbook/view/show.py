@@ -81,12 +81,23 @@ def mime_bundle(flow: Flow, snapshot: Snapshot, message: Picture, *, live: bool)
 
 
 def flow_bundle(flow: Flow) -> dict[str, Any]:
-    """Return the MIME bundle of a flow that is shown by itself; a circle is drawn, too."""
+    """Return the MIME bundle of a flow: as it stands after its last run, when there was one; a circle is drawn, too."""
+    run = flow.last_run
+    if run is not None and run.runner.plan.tasks == _tasks(flow):
+        return run_bundle(run)
     return mime_bundle(flow, _nothing(), message_of(flow, "", live=False), live=False)
 
 
-def run_bundle(run: FlowRun) -> dict[str, Any]:
-    """Return the MIME bundle of a run as it is now."""
+def run_bundle(run: FlowRun, cell: object = None) -> dict[str, Any]:
+    """Return the MIME bundle of a run as it is now; only words in a cell that shows it already.
+
+    Args:
+        run: the run.
+        cell: what `FlowRun.shown_in` would be for the cell that asks.
+
+    """
+    if cell is not None and run.shown_in == cell:
+        return {"text/plain": repr(run)}
     snapshot = Feed(run.runner).snapshot(run.runner.clock.now())
     live = not run.state.is_finished()
     return mime_bundle(run.flow, snapshot, message_of(run.flow, run.id, live=live), live=live)
