@@ -17,7 +17,7 @@ from flowbook.engine import attempt
 from flowbook.engine.coroutines import AsyncBody, awaited
 from flowbook.states import Cancelled, Failed, State, Success, TimedOut
 from tests.engine.conftest import Run
-from tests.engine.test_local import interrupt, meanwhile
+from tests.engine.people import interrupt, meanwhile
 
 
 @task
@@ -191,7 +191,7 @@ def test_an_interrupt_stops_an_async_body(in_loop: bool) -> None:
     with Flow("long") as flow:
         made = fetch(1, 30.0)
     begun = time.monotonic()
-    with meanwhile(interrupt), contextlib.suppress(KeyboardInterrupt):
+    with meanwhile(interrupt, flow), contextlib.suppress(KeyboardInterrupt):
         in_a_running_loop(lambda: flow.run(show=False)) if in_loop else flow.run(show=False)
     assert time.monotonic() - begun < 5
     assert flow.last_run is not None
@@ -208,7 +208,7 @@ def test_a_cancel_stops_an_async_body(executor: str) -> None:
         assert flow.last_run is not None
         flow.last_run.cancel("by button")
 
-    with meanwhile(cancel):
+    with meanwhile(cancel, flow):
         state = flow.run(show=False, executor=executor)
     assert time.monotonic() - begun < 2
     assert (type(state.result[made]), state.result[made].message) == (Cancelled, "by button")

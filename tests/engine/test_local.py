@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import signal
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from flowbook import Flow, Task, context, signals, task
 from flowbook.engine.interrupts import RunInterrupted
 from flowbook.states import Cancelled, Failed, State, Success, TimedOut
+from tests.engine.people import interrupt, meanwhile
 
 
 @task
@@ -25,28 +27,6 @@ def sleep(seconds: float = 30.0) -> str:
 @task
 def one() -> int:
     return 1
-
-
-@contextlib.contextmanager
-def meanwhile(do: Callable[[], object], after: float = 0.1) -> Iterator[list[float]]:
-    """Do something on another thread after a while; the list gets the moment at which it was done."""
-    moments: list[float] = []
-
-    def later() -> None:
-        time.sleep(after)
-        moments.append(time.monotonic())
-        do()
-
-    thread = threading.Thread(target=later)
-    thread.start()
-    yield moments
-    thread.join()
-
-
-def interrupt() -> None:
-    ident = threading.main_thread().ident
-    assert ident is not None
-    signal.pthread_kill(ident, signal.SIGINT)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +62,7 @@ def three() -> tuple[Flow, Task, Task, Task]:
 
 def test_an_interrupt_in_a_body_is_a_clean_cancel_and_is_raised_again() -> None:
     flow, first, second, third = three()
-    with meanwhile(interrupt), pytest.raises(KeyboardInterrupt):
+    with meanwhile(interrupt, flow), pytest.raises(KeyboardInterrupt):
         flow.run(show=False)
     assert flow.last_run is not None
     state = flow.last_run.wait(0)
@@ -99,16 +79,14 @@ def test_an_interrupt_between_bodies_while_a_retry_is_waited_for_is_a_clean_canc
     with Flow("waits") as flow:
         flaky()
     begun = time.monotonic()
-    with meanwhile(interrupt), pytest.raises(KeyboardInterrupt):
+    with meanwhile(interrupt, flow), pytest.raises(KeyboardInterrupt):
         flow.run(show=False)
     assert time.monotonic() - begun < 5
     assert flow.last_run is not None
     assert type(flow.last_run.state) is Cancelled
 
 
-def _in_an_hour() -> Any:
-    import datetime as dt
-
+def _in_an_hour() -> dt.datetime:
     return dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)
 
 
@@ -124,7 +102,7 @@ def test_a_body_may_clean_up_after_an_interrupt_and_its_result_is_kept() -> None
     with Flow("careful") as flow:
         made = careful()
         after = one(upstream_tasks=[made])
-    with meanwhile(interrupt), pytest.raises(KeyboardInterrupt):
+    with meanwhile(interrupt, flow), pytest.raises(KeyboardInterrupt):
         flow.run(show=False)
     assert flow.last_run is not None
     assert flow.last_run[made].result == "saved"
@@ -148,7 +126,7 @@ def test_a_second_interrupt_reaches_a_body_that_swallowed_the_first() -> None:
         time.sleep(0.2)
         interrupt()
 
-    with meanwhile(twice), pytest.raises(KeyboardInterrupt):
+    with meanwhile(twice, flow), pytest.raises(KeyboardInterrupt):
         flow.run(show=False)
     assert time.monotonic() - begun < 5
 
@@ -161,7 +139,7 @@ def test_an_interrupt_reaches_handlers_and_triggers_too(what: str) -> None:
     with Flow("slow") as flow:
         made = one(task_args={what: [slow] if what == "state_handlers" else slow})
     begun = time.monotonic()
-    with meanwhile(interrupt), pytest.raises(KeyboardInterrupt):
+    with meanwhile(interrupt, flow), pytest.raises(KeyboardInterrupt):
         flow.run(show=False)
     assert time.monotonic() - begun < 5
     assert flow.last_run is not None
@@ -191,7 +169,7 @@ def test_an_interrupt_in_a_run_inside_a_task_cancels_both_runs() -> None:
     with Flow("outer") as flow:
         made = outer()
         after = one(upstream_tasks=[made])
-    with meanwhile(interrupt), pytest.raises(RunInterrupted):
+    with meanwhile(interrupt, inner), pytest.raises(RunInterrupted):
         flow.run(show=False)
     assert inner.last_run is not None
     assert flow.last_run is not None
@@ -205,7 +183,7 @@ def test_an_interrupt_that_everybody_ignores_is_ignored_by_a_run() -> None:
     try:
         with Flow("ignores") as flow:
             sleep(0.3)
-        with meanwhile(interrupt):
+        with meanwhile(interrupt, flow):
             assert flow.run(show=False).is_successful()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -245,7 +223,7 @@ def cancel(flow: Flow) -> Callable[[], None]:
 
 def test_cancel_from_another_thread_stops_a_body_that_blocks() -> None:
     flow, first, second, third = three()
-    with meanwhile(cancel(flow)) as moments:
+    with meanwhile(cancel(flow), flow) as moments:
         state = flow.run(show=False)
         took = time.monotonic() - moments[0]
     assert took < 2  # the bench measures how much sooner
@@ -264,7 +242,7 @@ def test_a_body_that_swallows_everything_delays_a_cancel_but_does_not_defeat_it(
     with Flow("deaf") as flow:
         made = deaf()
         after = one(upstream_tasks=[made])
-    with meanwhile(cancel(flow)):
+    with meanwhile(cancel(flow), flow):
         state = flow.run(show=False)
     assert type(state) is Cancelled
     assert state.result[made].result == "whatever"
@@ -290,7 +268,7 @@ def test_cancel_of_an_outer_run_stops_the_run_in_its_body_and_is_no_keyboard_int
     with Flow("outer") as flow:
         made = run_middle()
         other = one(upstream_tasks=[made])
-    with meanwhile(cancel(flow)):
+    with meanwhile(cancel(flow), inner):
         state = flow.run(show=False)
     assert (type(state), state.message) == (Cancelled, "by button")
     assert [type(state.result[task]) for task in (made, other)] == [Cancelled, Cancelled]
@@ -307,7 +285,7 @@ def test_a_cancel_that_comes_when_the_body_has_just_ended_leaves_no_signal_behin
         with Flow("short") as flow:
             sleep(0.005)
             sleep(0.0)
-        with meanwhile(cancel(flow), after=0.005):
+        with meanwhile(cancel(flow), flow, after=0.005):
             state = flow.run(show=False)
         assert type(state) in {Success, Cancelled}
 

@@ -170,7 +170,7 @@ def test_a_retry_says_which_attempt_it_waits_for() -> None:
             seen.append(flow.last_run.story(one).why)
 
     for error, attempts, words in (
-        (BROKEN, 2, "Attempt 1 of 3 failed; it waits for its next one."),
+        (BROKEN, 2, "Attempt 1 of 3 failed (ValueError('no disk')); it waits for its next one."),
         (signals.RETRY(), 0, "It waits for attempt 2, which it asked for itself."),
     ):
         options: dict[str, Any] = {"max_retries": attempts, "retry_delay": MINUTE} if attempts else {}
