@@ -57,6 +57,23 @@ def aware(moment: dt.datetime | None) -> dt.datetime | None:
     return moment
 
 
+class TaskStates(dict[Any, Any]):
+    """The state of each task of a flow; a task that is not among them is told why.
+
+    >>> TaskStates()["add"]
+    Traceback (most recent call last):
+    ...
+    KeyError: "'add' is no task of this run. Calling a task copies it: look up what the call returned, x = add(...)."
+    """
+
+    def __missing__(self, task: Any) -> Any:
+        name = getattr(task, "name", task)
+        raise KeyError(
+            f"{shown(name, 60)} is no task of this run. Calling a task copies it: look up what the call returned, "
+            f"x = {str(name)[:40]}(...)."
+        )
+
+
 class State:
     """One moment of a run.
 

@@ -62,6 +62,7 @@ from flowbook.states import (
     Skipped,
     State,
     Success,
+    TaskStates,
     TriggerFailed,
 )
 from flowbook.triggers import Trigger, Verdict, judge, manual_only
@@ -328,7 +329,7 @@ class Machine:
         """Return the state of the flow which the states of its tasks lead to."""
         plan = self.plan
         states = [NOT_RUN if state is PENDING else state for state in self.states] if self.unfinished else self.states
-        result = dict(zip(plan.tasks, states, strict=True))
+        result = TaskStates(zip(plan.tasks, states, strict=True))
         if self.cancelled is not None:
             return Cancelled(self.cancelled, result=result)
         # a flow may have as many terminal tasks as tasks: look at each once, then at the few kinds of states they have
@@ -474,7 +475,7 @@ class Machine:
             self.runs.pop(task, None)
             self._approve(task)
         elif isinstance(state, Failed) and may_retry and self._has_attempts_left(task, state):
-            self._move(task, self._retrying(task, at), at)
+            self._move(task, self._retrying(task, state, at), at)
         elif isinstance(state, Finished):
             self._finish(task, state)
         elif isinstance(state, Resume):
@@ -499,11 +500,12 @@ class Machine:
             return False
         return described.retry_on is None or isinstance(state.result, described.retry_on)
 
-    def _retrying(self, task: int, at: float) -> State:
+    def _retrying(self, task: int, state: State, at: float) -> State:
         described = self.plan.tasks[task]
         count = self.run_count(task)
         due = _moment(at) + (described.retry_delay or dt.timedelta())
-        message = f"Attempt {count} of {described.max_retries + 1} failed; the next one follows."
+        why = said(state.result, 200) if isinstance(state.result, BaseException) else state.message or "no reason given"
+        message = f"Attempt {count} of {described.max_retries + 1} failed ({why}); the next one follows."
         return Retrying(message, start_time=due, run_count=count)
 
     def _finish(self, task: int, state: State) -> None:

@@ -137,7 +137,8 @@ def _waiting(runner: Runner, task: int, state: Pending) -> str:
     if isinstance(state, Retrying):
         count, promised = machine.run_count(task), plan.tasks[task].max_retries + 1
         if count <= promised:
-            return f"Attempt {count - 1} of {promised} failed; it waits for its next one."
+            why = (state.message or "").partition(" failed (")[2].partition("); the next one")[0]
+            return f"Attempt {count - 1} of {promised} failed{f' ({why})' if why else ''}; it waits for its next one."
         return f"It waits for attempt {count}, which it asked for itself."
     if isinstance(state, Paused):
         for_whom = "a person" if state.start_time is None else "a person or its time"

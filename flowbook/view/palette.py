@@ -128,7 +128,10 @@ ROUTINE: tuple[str, ...] = (
 """Messages that say no more than their state: a card leaves them out."""
 
 FAMILY: dict[str, str] = {state: family for family, states in _STATES.items() for state in states}
-FAMILY_GLYPH: dict[str, str] = {family: next(iter(states.values())) for family, states in _STATES.items()}
+# The sign of a family's count. What is amber has nothing in common but to be looked at, so it gets a sign of its own.
+FAMILY_GLYPH: dict[str, str] = {family: next(iter(states.values())) for family, states in _STATES.items()} | {
+    "warn": "◇"
+}
 GLYPH: dict[str, str] = {state: glyph for states in _STATES.values() for state, glyph in states.items()}
 
 

@@ -9,7 +9,7 @@ export const FAMILIES: readonly Family[] = ["good", "bad", "active", "warn", "wa
 export const FAMILY_WORD: Readonly<Record<Family, string>> = {"good": "done", "bad": "failed", "active": "running", "warn": "held up or left out", "waiting": "waiting"};
 
 /** The sign of a family where it is counted. */
-export const FAMILY_GLYPH: Readonly<Record<Family, string>> = {"waiting": "○", "active": "▶", "good": "✓", "warn": "↺", "bad": "✗"};
+export const FAMILY_GLYPH: Readonly<Record<Family, string>> = {"waiting": "○", "active": "▶", "good": "✓", "warn": "◇", "bad": "✗"};
 
 /** Family of each state, by class name; any other state is waiting. */
 export const FAMILY: Readonly<Record<string, Family>> = {

@@ -44,7 +44,9 @@ export function claims(event: KeyboardEvent): boolean {
   const target = event.composedPath()[0];
   if (target instanceof HTMLInputElement) return !event.ctrlKey && !event.metaKey;
   if (target instanceof HTMLButtonElement) return event.key === "Enter" || event.key === " ";
-  return target instanceof SVGElement && isOurKey(event);
+  // A plain letter pressed on the graph is meant for it, also when it is none of ours: "dd" must not delete the cell.
+  const isPlain = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+  return target instanceof SVGElement && (isPlain || isOurKey(event));
 }
 
 export class Navigator {
