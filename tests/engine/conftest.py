@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -31,6 +32,14 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Machine]]:
     yield made
     for machine in made:
         machine.check()
+
+
+@pytest.fixture(autouse=True)
+def can_be_interrupted() -> Iterator[None]:
+    """Hear Ctrl-C as in a terminal; a suite that runs in the background of a shell is started deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=["local", "threads", "one thread", "started"])

@@ -5,6 +5,7 @@ It is run by test_interrupts.py in a process of its own, since it wants real sig
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from typing import Any
@@ -94,6 +95,7 @@ def one_round(executor: str, *, early: bool) -> str:
 
 def main() -> None:
     """Play the rounds; the parent sends SIGINT after each "go"."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # started in the background one would be deaf to it
     executor, rounds = sys.argv[1], int(sys.argv[2])
     for number in range(rounds):
         print(one_round(executor, early=number % 3 == 0), flush=True)
