@@ -12,16 +12,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from flowbook import signals, states, triggers
 from flowbook.configuration import config
 from flowbook.contexts import context
 from flowbook.edges import Edge
+from flowbook.errors import nearest as _nearest
 from flowbook.flows import Flow
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
 from flowbook.utilities.tasks import as_task, tags, task
 
+if _TYPE_CHECKING:
+    from types import ModuleType
+
 __version__ = "0.1.0"
+
+# Reached as attributes in programs for the reference API; loaded when somebody does.
+_PARTS = ("core", "engine", "executors", "schedules", "utilities")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _PARTS:
+        return _import_module(f"flowbook.{name}")
+    raise AttributeError(f"flowbook has nothing called {name!r}.{_nearest(name, __all__)} Known: {', '.join(__all__)}.")
 
 
 def current(flow: str = "notebook") -> Flow:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+import flowbook
 from flowbook import Flow, Parameter, Task, task
 from flowbook.edges import Edge
 
@@ -192,3 +195,17 @@ def test_a_block_can_take_over_where_the_imperative_api_left_off(add: AddTask, s
 
     assert flow.tasks == {add, second_add, say_hello, name}
     assert flow.run(name="Marvin").result[second_add].result == 103
+
+
+def test_parts_are_reached_as_attributes_as_everyday_programs_do() -> None:
+    program = (
+        "import flowbook\n"
+        "assert issubclass(flowbook.engine.state.Failed, flowbook.states.State)\n"
+        "assert flowbook.engine.signals.SKIP is flowbook.signals.SKIP\n"
+        "assert flowbook.core.Task is flowbook.Task\n"
+        "assert flowbook.executors.LocalExecutor().name == 'local'\n"
+        "assert flowbook.utilities.logging.get_logger('etl').name == 'flowbook.etl'\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+    with pytest.raises(AttributeError, match="Did you mean 'Flow'"):
+        flowbook.Flwo  # noqa: B018 - looking it up is the test
