@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowbook import signals
 from flowbook.engine import messages as m
+from flowbook.engine.ends import failure, innermost, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
 from flowbook.errors import shown
 from flowbook.events import FLOW, Log, Note
@@ -65,7 +66,7 @@ from flowbook.states import (
     TaskStates,
     TriggerFailed,
 )
-from flowbook.triggers import Trigger, Verdict, judge, manual_only
+from flowbook.triggers import Trigger, Verdict, manual_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     from flowbook.edges import Edge
     from flowbook.engine.plan import Plan
 
-__all__ = ["Machine", "failure"]
+__all__ = ["NOT_RUN", "PENDING", "RUNNING", "Machine"]
 
 # Shared by all plain task runs: a state is a value, and these say nothing of their own.
 PENDING = Pending("Waits for its turn.")
@@ -84,37 +85,6 @@ SUCCEEDED = "Task run succeeded."
 _TEXT = {str, type(None)}
 
 _new = Success.__new__
-
-
-def failure(error: BaseException) -> State:
-    """Return the state which an error in a body leads to: that of a signal, else `Failed`.
-
-    >>> failure(ZeroDivisionError("no"))
-    <Failed: "Unexpected error: ZeroDivisionError('no')">
-
-    """
-    if isinstance(error, signals.FlowbookSignal):
-        state = getattr(error, "state", None)  # a subclass may have forgotten to call ours
-        if isinstance(state, State):
-            return state
-    return Failed(f"Unexpected error: {said(error, 500)}", result=error)
-
-
-def said(value: object, limit: int = 300) -> str:
-    """Return the repr of anything; one that raises something other than an `Exception` is not let through either."""
-    try:
-        return shown(value, limit)
-    except BaseException:  # noqa: BLE001 - a user's __repr__ may raise SystemExit, and a message must still be made
-        return f"<{type(value).__name__}>"
-
-
-def verdict_of(trigger: Any, upstream: dict[Edge, State]) -> Verdict:
-    """Ask any trigger and return its verdict; whatever it raises is one, too."""
-    try:
-        return judge(trigger, upstream)
-    except Exception as error:  # noqa: BLE001 - a Trigger made by a user may raise anything
-        state = TriggerFailed(f"Unexpected error while checking task trigger: {said(error)}", result=error)
-        return Verdict(passed=False, reason=state.message or "", state=state, decided_by=tuple(upstream))
 
 
 class Asked(NamedTuple):
@@ -174,7 +144,7 @@ class Machine:
         )
         self._seeds: dict[int, State] = {}
         for task, state in (seeds or {}).items():
-            self._plant(task, _innermost(state))
+            self._plant(task, innermost(state))
 
     def _plant(self, task: int, state: State) -> None:
         """Take in what a run before this one left of a task."""
@@ -443,7 +413,7 @@ class Machine:
             return  # the run was cancelled meanwhile
         # handlers which answer a retry with a failure do not want the retry
         may_retry = asked.may_retry and not final and not isinstance(self.states[task], Failed)
-        self._enter(task, _innermost(state), at, may_retry=may_retry)
+        self._enter(task, innermost(state), at, may_retry=may_retry)
 
     def _ended(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Take in how a body ended."""
@@ -574,13 +544,6 @@ class Machine:
                 new = asking[task].new if task in asking else None
                 self._enter(task, new if isinstance(new, Success) else Cancelled(why), at, may_retry=False)
         self._undecided.clear()
-
-
-def _innermost(state: State) -> State:
-    """Return the state that a meta state such as `Submitted` wraps."""
-    while state.is_meta_state():
-        state = state.state or Pending()  # type: ignore[attr-defined]  # every meta state has one
-    return state
 
 
 def _moment(at: float) -> dt.datetime:

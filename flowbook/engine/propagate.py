@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowbook.engine import messages as m
+from flowbook.engine.ends import verdict_of
 from flowbook.engine.invariants import is_final
-from flowbook.engine.machine import Machine, verdict_of
+from flowbook.engine.machine import Machine
 from flowbook.engine.plan import Plan
 from flowbook.errors import shown
 from flowbook.states import Success

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flowbook import signals
 from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
+from flowbook.engine.ends import said, verdict_of
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted
-from flowbook.engine.machine import said, verdict_of
 from flowbook.states import Failed, Finished, Pending, Running, State, TriggerFailed
 from flowbook.triggers import Verdict
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowbook.engine.ends import said
 from flowbook.engine.invariants import is_final
-from flowbook.engine.machine import said
 from flowbook.errors import shown
 from flowbook.events import event_of
 from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, TriggerFailed

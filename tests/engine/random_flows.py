@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowbook import Flow, Task, context, signals, task, triggers
 from flowbook.engine import messages as m
-from flowbook.engine.machine import verdict_of
+from flowbook.engine.ends import verdict_of
 from flowbook.engine.questions import consult
 from flowbook.states import Cancelled, Failed, Skipped, State, Success
 from tests.engine.bare import Bare

@@ -9,7 +9,7 @@ import pytest
 
 from flowbook import Flow, signals, triggers
 from flowbook.engine import messages as m
-from flowbook.engine.machine import failure
+from flowbook.engine.ends import failure
 from flowbook.errors import InvalidTransition
 from flowbook.states import (
     Failed,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flowbook import Flow, signals, triggers
 from flowbook.engine import messages as m
-from flowbook.engine.machine import NOT_RUN, failure
+from flowbook.engine.ends import failure
+from flowbook.engine.machine import NOT_RUN
 from flowbook.states import Cancelled, Failed, Paused, Resume, Retrying, Running, Scheduled, Submitted, Success
 from tests.engine.bare import Bare, chain, moment, plain
 

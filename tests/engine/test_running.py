@@ -15,6 +15,7 @@ from flowbook.engine.executors import LocalExecutor, ThreadExecutor
 from flowbook.engine.flow_run import FlowRun
 from flowbook.errors import CycleError, FlowError, UnknownArgument
 from flowbook.states import Cancelled, Failed, Paused, Running, Scheduled, State, Success
+from flowbook.utilities.logging import get_logger
 from tests.engine.conftest import Run
 
 
@@ -452,3 +453,23 @@ def test_cancelling_who_awaits_a_run_cancels_the_run() -> None:
     assert flow.last_run is not None
     assert type(flow.last_run.wait(10)) is Cancelled
     event.set()
+
+
+def test_a_failing_run_without_a_picture_says_in_the_log_what_failed(caplog: pytest.LogCaptureFixture) -> None:
+    @task
+    def boom() -> None:
+        raise ValueError("no rows")
+
+    with Flow("script") as flow:
+        boom()
+    logger = get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        flow.run()
+        flow.run(show=False)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Task 'boom-1' failed: ValueError: no rows.",
+        "Flow 'script': Some reference tasks failed.",
+    ]
