@@ -14,15 +14,18 @@ from flowbook.contexts import current_flow
 from flowbook.engine import attempt
 from flowbook.engine.arguments import context_values, options_of, parameter_values, seeds_of
 from flowbook.engine.clock import clock_of
+from flowbook.engine.ends import said
 from flowbook.engine.executors import LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
-from flowbook.engine.machine import NOT_RUN, PENDING, said
+from flowbook.engine.machine import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.questions import consult
 from flowbook.engine.runner import Runner
-from flowbook.states import Failed, Pending, Running, State
+from flowbook.engine.story import sentence
+from flowbook.errors import shown
+from flowbook.states import Failed, Pending, Running, State, TriggerFailed
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,6 +37,9 @@ __all__ = ["run_flow", "run_flow_async", "start_flow"]
 
 _numbers = itertools.count(1)
 
+# More failed tasks than this are not listed in the log; the state has them all.
+_LOGGED = 10
+
 
 def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
     """Run a flow on this thread and return its final state, or a handle with ``wait=False``."""
@@ -44,7 +50,27 @@ def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, *args: Any
     with _ends_anyway(run):
         _show(run, asked=options.get("show"))
         _drive(run)
+    if options.get("show") is None and run.shown_in is None:
+        _log_failures(run)
     return run.state
+
+
+def _log_failures(run: FlowRun) -> None:
+    """Log what failed, where no picture says it: a script that fails must not be silent."""
+    if not run.state.is_failed():
+        return
+    from flowbook.utilities.logging import get_logger  # noqa: PLC0415 - loaded when there is something to say
+
+    logger, plan = get_logger("flow"), run.runner.plan
+    failed = [
+        number
+        for number, state in enumerate(run.runner.machine.states)
+        if isinstance(state, Failed) and not isinstance(state, TriggerFailed)
+    ]
+    for number in failed[:_LOGGED]:
+        why = sentence(run.runner, number).removeprefix("It ")
+        logger.error("Task %s %s", shown(plan.structure.slugs[number], 60), why)
+    logger.error("Flow %s: %s", shown(run.flow.name, 60), run.state.message)
 
 
 def start_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
