@@ -41,7 +41,7 @@ _numbers = itertools.count(1)
 _LOGGED = 10
 
 
-def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
+def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, /, *args: Any, **kwargs: Any) -> Any:
     """Run a flow on this thread and return its final state, or a handle with ``wait=False``."""
     options = options_of(flow, args, kwargs)
     if not options.pop("wait", True):
@@ -73,12 +73,12 @@ def _log_failures(run: FlowRun) -> None:
     logger.error("Flow %s: %s", shown(run.flow.name, 60), run.state.message)
 
 
-def start_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
+def start_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, /, **kwargs: Any) -> FlowRun:
     """Run a flow on a thread of its own and return a handle at once."""
     return _start(flow, parameters, options_of(flow, (), kwargs))
 
 
-async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> State:
+async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None, /, **kwargs: Any) -> State:
     """Run a flow without blocking the event loop and return its final state."""
     import asyncio  # noqa: PLC0415 - costs more than the engine, and only those who await need it
 

@@ -473,3 +473,10 @@ def test_a_failing_run_without_a_picture_says_in_the_log_what_failed(caplog: pyt
         "Task 'boom-1' failed: ValueError: no rows.",
         "Flow 'script': Some reference tasks failed.",
     ]
+
+
+def test_a_parameter_may_be_called_flow() -> None:
+    with Flow("named") as named:
+        value = Parameter("flow") + 0
+    assert named.run(flow=3, show=False).result[value].result == 3
+    assert named.start(flow=4, show=False).wait(5).result[value].result == 4
