@@ -14,7 +14,8 @@ import pytest
 
 from flowbook import Flow, Task, context, signals, task
 from flowbook.engine import attempt
-from flowbook.engine.coroutines import AsyncBody, awaited
+from flowbook.engine.coroutines import AsyncBody, RunLoop, awaited
+from flowbook.engine.frame import RunFrame
 from flowbook.states import Cancelled, Failed, State, Success, TimedOut
 from tests.engine.conftest import Run
 from tests.engine.people import interrupt, meanwhile
@@ -356,6 +357,61 @@ def test_without_threads_an_awaited_body_can_be_cancelled(how: str, no_threads: 
     assert flow.last_run is not None
     assert type(flow.last_run.wait(0)) is Cancelled
     assert type(flow.last_run[made]) is Cancelled
+
+
+def test_without_threads_a_timeout_off_the_main_thread_is_not_noticed(no_threads: None) -> None:
+    @task(timeout=1)
+    def slow() -> str:
+        time.sleep(1.2)
+        return "late"
+
+    with Flow("slow") as flow:
+        made = slow()
+    states: list[State] = []
+    thread = threading.Thread(target=lambda: states.append(flow.run(show=False)))
+    thread.start()
+    thread.join(10)
+    assert states[0].result[made].result == "late"
+
+
+def test_a_system_without_threads_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(attempt, "_can_start_threads", [])
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert not attempt.can_start_threads()
+    assert not attempt.can_start_threads()
+
+
+def test_an_awaitable_that_is_stopped_before_its_first_step_is_closed() -> None:
+    async def body() -> None: ...
+
+    loop = RunLoop()
+    blocker = threading.Event()
+    frame, other = (RunFrame(Any) for _ in range(2))  # type: ignore[arg-type]  # only told apart
+
+    async def block() -> None:
+        blocker.wait(5)
+
+    ended: list[BaseException] = []
+
+    def waiting() -> None:
+        try:
+            loop.run(body(), frame)
+        except BaseException as error:  # noqa: BLE001 - what is under test
+            ended.append(error)
+
+    threads = [threading.Thread(target=lambda: loop.run(block(), other)), threading.Thread(target=waiting)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+    loop.stop(frame)
+    blocker.set()
+    for thread in threads:
+        thread.join(5)
+    loop.close()
+    assert [type(error) for error in ended] == [asyncio.CancelledError]
 
 
 def test_this_interpreter_can_start_threads() -> None:

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from flowbook import Flow, Task, context, signals, task
+from flowbook.engine import messages as m
+from flowbook.engine.executors.local import OneByOne
 from flowbook.engine.interrupts import RunInterrupted
 from flowbook.states import Cancelled, Failed, State, Success, TimedOut
 from tests.engine.people import interrupt, meanwhile
@@ -364,3 +366,83 @@ def test_off_the_main_thread_a_body_that_times_out_is_let_go_of() -> None:
     assert result[quick_one].result == "quick"
     assert isinstance(result[broken_one].result, ZeroDivisionError)
     assert seen == ["slow"]
+
+
+@pytest.mark.parametrize("how", ["cancel", "timeout"])
+def test_a_run_inside_that_waits_for_a_retry_is_unwound_too(how: str) -> None:
+    @task
+    def waits() -> None:
+        raise signals.RETRY(start_time=_in_an_hour())
+
+    with Flow("inner") as inner:
+        waits()
+
+    @task
+    def outer() -> None:
+        inner.run(show=False)
+
+    with Flow("outer") as flow:
+        made = outer(task_args={"timeout": 1} if how == "timeout" else {})
+    begun = time.monotonic()
+    with meanwhile(cancel(flow) if how == "cancel" else int, inner):
+        state = flow.run(show=False)
+    assert time.monotonic() - begun < 5
+    assert type(state.result[made]) is (Cancelled if how == "cancel" else TimedOut)
+    assert inner.last_run is not None
+    assert type(inner.last_run.wait(0)) is Cancelled
+
+
+def test_an_interrupt_that_comes_just_when_a_body_is_left_is_taken_in_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is raised between a body's own error and the line that says that no body runs any more."""
+    take_in = OneByOne._take_in
+    raised: list[bool] = []
+
+    def leaking(hand: OneByOne, number: int, error: BaseException) -> None:
+        if not raised:
+            raised.append(True)
+            hand.state.asked = True
+            hand.runner.post(m.CancelAsked(hand.runner.clock.now(), "leaked"))
+            hand.frame.task = number
+            raise RunInterrupted
+        take_in(hand, number, error)
+
+    @task
+    def bad() -> None:
+        raise ValueError
+
+    with Flow("leaks") as flow:
+        made = bad()
+        after = one(upstream_tasks=[made])
+    monkeypatch.setattr(OneByOne, "_take_in", leaking)
+    with pytest.raises(KeyboardInterrupt):
+        flow.run(show=False)
+    assert flow.last_run is not None
+    assert [type(flow.last_run[task]) for task in (made, after)] == [Cancelled, Cancelled]
+
+
+def test_an_interrupt_that_comes_just_when_a_handler_is_left_is_taken_in_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leaking(hand: OneByOne, question: m.Question) -> None:
+        hand.state.asked = True
+        hand.runner.post(m.CancelAsked(hand.runner.clock.now(), "leaked"))
+        raise RunInterrupted
+
+    with Flow("leaks") as flow:
+        made = one(task_args={"state_handlers": [lambda one, old, new: None]})
+    monkeypatch.setattr(OneByOne, "ask", leaking)
+    with pytest.raises(KeyboardInterrupt):
+        flow.run(show=False)
+    assert flow.last_run is not None
+    assert type(flow.last_run[made]) is Cancelled
+
+
+def test_a_handler_that_was_not_set_from_python_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    with Flow("foreign") as flow:
+        one()
+    assert flow.run(show=False).is_successful()
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

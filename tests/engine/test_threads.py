@@ -15,6 +15,7 @@ from flowbook import Flow, Task, context, signals, task
 from flowbook.engine.clock import VirtualClock
 from flowbook.engine.executors import ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
+from flowbook.engine.machine import Machine
 from flowbook.states import Cancelled, State, Success, TimedOut
 
 
@@ -351,3 +352,22 @@ def test_no_thread_of_a_run_is_left_when_it_has_ended() -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() <= before
+
+
+def test_a_fault_of_ours_on_a_workers_thread_breaks_the_run_off_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(*args: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    with Flow("faulty") as flow:
+        made = tiny()
+        after = tiny(made)
+    monkeypatch.setattr(Machine, "returned", faulty)
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        flow.run(show=False, executor="threads")
+    assert flow.last_run is not None
+    assert flow.last_run.is_over
+    assert [type(flow.last_run[one]) for one in (made, after)] == [Cancelled, Cancelled]
+    run = flow.start(show=False)
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        run.wait(5)
+    assert "broken off by ZeroDivisionError" in (run.state.message or "")
