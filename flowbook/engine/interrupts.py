@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine import messages as m
@@ -28,8 +29,10 @@ __all__ = [
     "innermost_run",
     "interrupts",
     "unwind_inside",
-    "wake_main_thread",
 ]
+
+# How long (seconds) a signal to our own process may take; a person never waits for it.
+_ON_ITS_WAY = 0.5
 
 BY_KEYBOARD = "Interrupted from the keyboard."
 BY_OUTER_RUN = "The run around this one was cancelled."
@@ -51,16 +54,35 @@ class Interruption:
         asked: a person interrupted.
         stopping: this run, cancelled from another thread, asks its body to stop; SIGINT is on its way.
         unwinding: a run around this one is to stop, and this one is in the way.
+        is_listening: our handler is in place.
+        lock: held by another thread while it looks whether we listen and sends SIGINT, and while we stop listening.
 
     """
 
-    __slots__ = ("asked", "in_body", "stopping", "unwinding")
+    __slots__ = ("asked", "in_body", "is_listening", "lock", "stopping", "unwinding")
 
     def __init__(self) -> None:
         self.in_body = False
         self.asked = False
         self.stopping = False
         self.unwinding = False
+        self.is_listening = False
+        self.lock = threading.Lock()
+
+    def stop_body(self) -> None:
+        """Have the body that runs on the main thread stopped, from another thread, if one runs there now."""
+        with self.lock:
+            if self.is_listening and self.in_body:
+                self.stopping = True
+                _wake_main_thread()
+
+    def stop_listening(self) -> None:
+        """Let no other thread send SIGINT any more, and hear the one that is on its way: later it would be stray."""
+        with self.lock:
+            self.is_listening = False
+        deadline = time.monotonic() + _ON_ITS_WAY
+        while self.stopping and time.monotonic() < deadline:
+            time.sleep(0.0001)
 
 
 def in_main_thread() -> bool:
@@ -121,12 +143,14 @@ class interrupts:  # noqa: N801 - read as a verb: `with interrupts(runner):`
             return
         signal.signal(signal.SIGINT, self.on_interrupt)
         _innermost.append((self.state, self.runner))
+        self.state.is_listening = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.before is None:
             return
+        self.state.stop_listening()
         # ours stays in place until the books are in order: the one before it may raise at any moment
         if _innermost and _innermost[-1][0] is self.state:
             _innermost.pop()
@@ -159,7 +183,7 @@ class interrupts:  # noqa: N801 - read as a verb: `with interrupts(runner):`
                 raise RunInterrupted
 
 
-def wake_main_thread() -> None:
+def _wake_main_thread() -> None:
     """Send SIGINT to the main thread, so that a body that sleeps there notices at once."""
     if hasattr(signal, "pthread_kill"):
         ident = threading.main_thread().ident

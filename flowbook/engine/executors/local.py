@@ -17,7 +17,6 @@ from flowbook.engine.interrupts import (
     BodyStopped,
     RunInterrupted,
     in_main_thread,
-    wake_main_thread,
 )
 
 if TYPE_CHECKING:
@@ -67,9 +66,8 @@ class OneByOne:
 
     def on_post(self, stimulus: m.Stimulus) -> None:
         """Stop the body that runs on the main thread, when another thread asks to cancel the run."""
-        if isinstance(stimulus, m.CancelAsked) and self.state.in_body and not in_main_thread():
-            self.state.stopping = True
-            wake_main_thread()
+        if isinstance(stimulus, m.CancelAsked) and not in_main_thread():
+            self.state.stop_body()
 
     def turn(self, at_most: int | None = None) -> None:
         """Take in what happened and run bodies until none is ready; `at_most` so many."""
