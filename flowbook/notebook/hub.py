@@ -199,7 +199,8 @@ class Hub:
             if not (self._later or any(viewing.is_live for viewing in list(self.viewings.values()))):
                 self._rung.wait()
             # never more than a fifth of the time for telling: the run has the rest
-            pause = max(1.0 / max(1, config.notebook.messages_per_second), 4 * spent)
+            # and a little longer than asked for, since the end of a run is told at once
+            pause = max(1.05 / max(1, config.notebook.messages_per_second), 4 * spent)
             end = time.monotonic() + pause - spent
             while not (self._answers or self._asked) and (left := end - time.monotonic()) > 0:
                 self._rung.clear()

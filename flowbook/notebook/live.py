@@ -41,6 +41,7 @@ _SUBSHELLS = 7  # the first ipykernel that hears comms while a cell runs
 # Between two writings of an output that nothing can feed.
 _REFRESH = 0.4
 _KEEP = 4.0
+_KEPT_OFTEN = 50
 
 NO_SUBSHELL_NOTICE = "This kernel hears buttons only after the cell; its own stop button acts at once."
 WIDGET_NOTICE = "Buttons of this picture may only act after the cell; the notebook's own stop button acts at once."
@@ -160,8 +161,10 @@ def show_run(run: FlowRun, *, asked: bool = False) -> None:
     elif not hub.has_linked:
         hub.later(_PATIENCE, output.offer_widget)
     if _has_subshells():
-        # a notebook that is saved in the middle of a run keeps a picture that is not long out of date
-        hub.later(_KEEP, lambda: output.refresh_often(_KEEP))
+        # A notebook that is saved in the middle of a run keeps a picture that is not long out of date. A page takes in
+        # a whole output far slower than changes, so large pictures are written seldom: 1,000 nodes every 80 seconds.
+        pause = _KEEP * max(1.0, len(run.runner.plan.tasks) / _KEPT_OFTEN)
+        hub.later(pause, lambda: output.refresh_often(pause))
 
 
 def warn_of_newer_tasks(run: FlowRun, namespace: Mapping[str, Any]) -> None:
