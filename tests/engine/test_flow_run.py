@@ -12,6 +12,7 @@ import pytest
 from flowbook import Flow, Task, context, signals, task
 from flowbook.engine.flow_run import FlowRun
 from flowbook.errors import FlowError
+from flowbook.events import Event
 from flowbook.states import Cancelled, Running, State, Success
 
 
@@ -223,6 +224,24 @@ def test_pausing_a_run_that_waits_for_a_person_leaves_it_waiting() -> None:
     assert type(run.wait(5)) is Running
     run.resume()
     assert run.wait(5).is_successful()
+
+
+def test_a_reader_that_resumes_a_run_when_it_hears_that_it_waits_is_heard() -> None:
+    flow, made, after = paused()
+
+    def resume(events: list[Event]) -> None:
+        if any((event.message or "").startswith("Waits for a person") for event in events):
+            assert flow.last_run is not None
+            flow.last_run.resume(made)
+
+    def listen(flow: Flow, old: State, new: State) -> None:
+        if new.is_running():
+            assert flow.last_run is not None
+            flow.last_run.subscribe(resume)
+
+    flow.state_handlers.append(listen)
+    for executor in ("local", "threads"):
+        assert flow.run(show=False, executor=executor).result[after].result == 1
 
 
 def test_a_resume_that_comes_while_the_driver_is_leaving_is_not_lost() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
 import pytest
@@ -149,6 +150,20 @@ def test_handlers_appended_after_a_run_count_for_the_next(run: Run) -> None:
     made.state_handlers.append(heard)
     run(flow)
     assert heard.moves == ["Pending→Running", "Running→Success"]
+
+
+def test_the_time_that_handlers_take_is_not_given_to_the_next_task(run: Run) -> None:
+    def slow(one: Task, old: State, new: State) -> None:
+        time.sleep(0.01)
+
+    with Flow("in time") as flow:
+        task(state_handlers=[slow])(good)()
+        first = task(good)()
+        task(good)(upstream_tasks=[first])
+    run(flow, clock="real")
+    assert flow.last_run is not None
+    times = [event.at for event in flow.last_run.events]
+    assert times == sorted(times)
 
 
 def test_handlers_for_all_tasks_come_after_the_tasks_own_and_get_the_task(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 import threading
 import time
@@ -161,3 +162,17 @@ def test_what_was_printed_before_an_error_is_logged(run: Run, capsys: pytest.Cap
         body()
     run(flow)
     assert "| last words" in capsys.readouterr().out
+
+
+def test_a_log_handler_that_prints_does_not_hear_itself(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    class Printing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            print("heard:", record.getMessage())
+
+    handler = Printing()
+    get_logger().addHandler(handler)
+    try:
+        run(talking("hello\n"))
+    finally:
+        get_logger().removeHandler(handler)
+    assert capsys.readouterr().out.count("heard: hello\n") == 1
