@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flowbook import Flow, Task, context, signals, task
+from flowbook import Flow, Task, context, signals, task, triggers
 from flowbook.engine import attempt
 from flowbook.engine.coroutines import AsyncBody, RunLoop, awaited
 from flowbook.engine.frame import RunFrame
@@ -185,6 +185,26 @@ def test_an_async_body_that_times_out_is_cancelled(run: Run) -> None:
     assert type(state) is TimedOut
     assert state.message == "Timed out after 1 s."
     assert ended == ["cancelled"]
+
+
+def test_an_async_body_that_timed_out_is_cancelled_before_the_run_goes_on(run: Run) -> None:
+    ended: list[str] = []
+
+    @task(timeout=1)
+    async def slow() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.append("cancelled")
+
+    @task(trigger=triggers.always_run)
+    def after() -> list[str]:
+        time.sleep(0.3)
+        return list(ended)
+
+    with Flow("slow") as flow:
+        made = after(upstream_tasks=[slow()])
+    assert run(flow).result[made].result == ["cancelled"]
 
 
 @pytest.mark.parametrize("in_loop", [True, False])

@@ -132,8 +132,8 @@ def test_the_root_cause_is_the_first_whose_own_body_brought_it(errors: Any, opti
 
 def test_a_raised_triggerfail_is_its_own_cause() -> None:
     with Flow("raised") as flow:
-        first = end_as(None)
-        made = end_as(signals.TRIGGERFAIL("mine"), first)
+        first = end_as(BROKEN)
+        made = end_as(signals.TRIGGERFAIL("mine"), first, task_args={"trigger": triggers.always_run})
     flow.run(show=False)
     assert flow.last_run is not None
     assert flow.last_run.story(made).root_cause == flow.slugs[made]

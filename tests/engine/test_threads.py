@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from flowbook import Flow, Task, context, signals, task
-from flowbook.engine.clock import VirtualClock
+from flowbook.engine.clock import SystemClock, VirtualClock
 from flowbook.engine.executors import ThreadExecutor, executor_of
+from flowbook.engine.executors.threads import _Pool, _Worker
 from flowbook.engine.flow_run import FlowRun
+from flowbook.engine.frame import RunFrame
 from flowbook.engine.machine import Machine
+from flowbook.engine.plan import Plan
+from flowbook.engine.runner import Runner
 from flowbook.states import Cancelled, State, Success, TimedOut
 
 
@@ -371,3 +375,18 @@ def test_a_fault_of_ours_on_a_workers_thread_breaks_the_run_off_with_it(monkeypa
     with pytest.raises(ZeroDivisionError, match="ours"):
         run.wait(5)
     assert "broken off by ZeroDivisionError" in (run.state.message or "")
+
+
+def test_a_taker_that_rests_has_the_other_one_looked_after() -> None:
+    """The other one may be in a long body while tasks are ready."""
+    with Flow("two takers") as flow:
+        tiny(), tiny()
+    runner = Runner(Plan(flow), SystemClock(), run_id="r")
+    runner.begin()
+    pool = _Pool(runner, limit=4)
+    pool.takers, pool.idle, pool.is_closed = 2, 0, True
+    worker = _Worker(RunFrame(runner))
+    with pool.lock:
+        assert not pool.goes_on(worker, 0, took=0.0)
+    assert pool.is_glancing
+    assert runner.bell.wait(0)
