@@ -16,7 +16,7 @@ from flowbook.states import Finished, Looped, Running, Scheduled, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["FLOW", "Event", "Folded", "Log", "Note", "Record", "event_of", "fold"]
+__all__ = ["FLOW", "Event", "Folded", "Log", "Note", "Record", "Spread", "event_of", "fold"]
 
 # A row of the log: when (seconds since the epoch), which task (its number in the plan), and what (a state or a note).
 Record = tuple[float, int, Any]
@@ -74,6 +74,20 @@ class Note:
     kind: str
     text: str
     level: str = ""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mapped task got to know its children.
+
+    Attributes:
+        base: the task number of the first child.
+        width: how many there are; their numbers follow each other.
+
+    """
+
+    base: int
+    width: int
 
 
 @dataclass(frozen=True)

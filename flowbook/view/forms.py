@@ -1,0 +1,111 @@
+"""Write the forms of cards and lines as SVG: numbers as short as a picture needs them, absolute points only.
+
+The browser works out where things stand from these attributes, so every form is a `rect`, or a `path` of M, L and C
+(and of A in parts that nobody measures).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowbook.view.protocol import Kind
+
+Point = tuple[float, float]
+
+POINT = 11.0
+"""How far the points of a condition, and of the place where branches meet, stand out."""
+
+
+def digits(value: float) -> str:
+    """Write a number as short as a picture needs it.
+
+    >>> digits(2.0), digits(2.25)
+    ('2', '2.2')
+    """
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def place(point: Point) -> str:
+    """Write a point."""
+    return f"{digits(point[0])},{digits(point[1])}"
+
+
+def rect(name: str, x: float, y: float, width: float, height: float, radius: float, more: str = "") -> str:
+    """Write a rounded box."""
+    corner = f'x="{digits(x)}" y="{digits(y)}" ' if x or y else ""
+    size = f'width="{digits(width)}" height="{digits(height)}" rx="{digits(radius)}"'
+    return f'<rect class="{name}" {corner}{size}{more}/>'
+
+
+def outline(
+    name: str, kind: Kind, x: float, y: float, width: float, height: float, radius: float, more: str = ""
+) -> str:
+    """Write the form of a node of some kind: a box, or with points where it is about branches."""
+    if kind not in {"condition", "merge"}:
+        return rect(name, x, y, width, height, radius, more)
+    left, right, top, bottom, middle = x, x + width, y, y + height, y + height / 2
+    point = POINT * height / (height + 8)
+    corners = [(right - point, top), (right, middle), (right - point, bottom)]
+    if kind == "condition":
+        corners += [(left + point, bottom), (left, middle), (left + point, top)]
+    else:
+        corners += [(left, bottom), (left, top)]
+    first, *rest = corners
+    return f'<path class="{name}" d="M{place(first)}{"".join(f"L{place(one)}" for one in rest)}Z"{more}/>'
+
+
+def stripe(kind: Kind, wide: float, height: float, radius: float) -> str:
+    """Return the path of the part of a form that is left of x = `wide`."""
+    if kind == "condition":
+        point = POINT * height / (height + 8)
+        return f"M{digits(point)},0L0,{digits(height / 2)}L{digits(point)},{digits(height)}Z"
+    if kind != "merge" and wide < radius:
+        y = radius - math.sqrt(radius**2 - (radius - wide) ** 2)
+        arc = f"A{digits(radius)},{digits(radius)} 0 0 0 "
+        ends = f"{arc}0,{digits(radius)}L0,{digits(height - radius)}{arc}{digits(wide)},{digits(height - y)}"
+        return f"M{digits(wide)},{digits(y)}{ends}Z"
+    return f"M0,0L{digits(wide)},0L{digits(wide)},{digits(height)}L0,{digits(height)}Z"
+
+
+def curve(points: Sequence[Point]) -> str:
+    """Return the path of a route: its beginning, then three points for each cubic curve."""
+    parts = (f"C{place(points[i])} {place(points[i + 1])} {place(points[i + 2])}" for i in range(1, len(points) - 2, 3))
+    return f"M{place(points[0])}{''.join(parts)}"
+
+
+def arrow(points: Sequence[Point], half: float) -> tuple[str, str]:
+    """Return the line of a route, which stops inside its arrowhead, and the arrowhead."""
+    (x, y), (dx, dy) = points[-1], _heading(points)
+    tip, base = 1.0, 8.5
+    line = curve([*points[:-1], (x - dx * (base - 1), y - dy * (base - 1))])
+    back = (x - dx * base, y - dy * base)
+    wings = [(back[0] - dy * half, back[1] + dx * half), (back[0] + dy * half, back[1] - dx * half)]
+    return line, f"M{place(wings[0])}L{place((x - dx * tip, y - dy * tip))}L{place(wings[1])}Z"
+
+
+def fan(points: Sequence[Point]) -> str:
+    """Return the mark of many results that become one: lines that meet where a route has just begun."""
+    (x, y), (dx, dy) = points[0], _heading([*reversed(points)])
+    dx, dy = -dx, -dy
+    long, wide = 15.0, 6.5
+    meet = (x + dx * long, y + dy * long)
+    parts = []
+    for side in (-wide, wide):
+        start = (x - dy * side, y + dx * side)
+        near = (start[0] + dx * long * 0.6, start[1] + dy * long * 0.6)
+        parts.append(curve([start, near, (x + dx * long * 0.4, y + dy * long * 0.4), meet]))
+    return "".join(parts)
+
+
+def _heading(points: Sequence[Point]) -> Point:
+    """Return the direction in which a route arrives."""
+    x, y = points[-1]
+    for before in reversed(points[:-1]):
+        length = math.hypot(x - before[0], y - before[1])
+        if length > 1e-6:  # noqa: PLR2004 - control points may coincide with the end
+            return (x - before[0]) / length, (y - before[1]) / length
+    return 1.0, 0.0
