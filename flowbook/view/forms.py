@@ -54,8 +54,13 @@ def outline(
         corners += [(left + point, bottom), (left, middle), (left + point, top)]
     else:
         corners += [(left, bottom), (left, top)]
+    return f'<path class="{name}" d="{polygon(corners)}"{more}/>'
+
+
+def polygon(corners: Sequence[Point]) -> str:
+    """Return the path of a form with straight sides."""
     first, *rest = corners
-    return f'<path class="{name}" d="M{place(first)}{"".join(f"L{place(one)}" for one in rest)}Z"{more}/>'
+    return f"M{place(first)}{''.join(f'L{place(one)}' for one in rest)}Z"
 
 
 def stripe(kind: Kind, wide: float, height: float, radius: float) -> str:

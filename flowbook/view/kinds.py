@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["COLLECTIONS", "Band", "bands", "is_aside", "kind_of", "name_of"]
 
 _BY_NAME: dict[str, Kind] = {
+    "AsBool": "operator",
     "CompareValue": "condition",
     "Merge": "merge",
     "ResourceInitTask": "resource",
@@ -94,11 +95,18 @@ def bands(tasks: Sequence[Task], pairs: Iterable[tuple[int, int]]) -> tuple[Band
         below[source].append(target)
     found = []
     for cleanup in (number for number, role in roles.items() if role == "ResourceCleanupTask"):
-        setup = next((number for number in above[cleanup] if roles.get(number) == "ResourceSetupTask"), None)
+        # a class without setup is ready as soon as it is made
+        setup = next(
+            (one for role in _FIRST for one in above[cleanup] if roles.get(one) == role),
+            None,
+        )
         if setup is not None:
             members = (_reached(below, setup) & _reached(above, cleanup)) | {setup, cleanup}
             found.append(Band(_manager(tasks, above[setup], roles, setup), setup, frozenset(members)))
     return tuple(sorted(found, key=lambda band: (-len(band.members), band.setup)))
+
+
+_FIRST = ("ResourceSetupTask", "ResourceInitTask")
 
 
 def _manager(tasks: Sequence[Task], upstream: Iterable[int], roles: Mapping[int, str], setup: int) -> str:

@@ -14,6 +14,7 @@ from flowbook.errors import CycleError
 from flowbook.view.kinds import COLLECTIONS, bands, is_aside, kind_of, name_of
 from flowbook.view.layout import Layout, Route, layout
 from flowbook.view.measure import clean, elide, text_width
+from flowbook.view.places import Place, place_of
 from flowbook.view.protocol import Kind, NodeCard
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flowbook.flows import Flow
     from flowbook.tasks.base import Task
 
-__all__ = ["FlowPicture", "Link", "Node", "Place", "node_cards", "numbered_tasks", "picture"]
+__all__ = ["FlowPicture", "Link", "Node", "node_cards", "numbered_tasks", "picture"]
 
 EdgeKind = Literal["data", "state", "mapped", "gathered", "branch", "cycle"]
 """What is told apart by its line: a result, only the end of a task, one result for each child, the results of all
@@ -149,16 +150,6 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The ground that the tasks of one resource stand on: around each of them, and along the links between them."""
-
-    name: str
-    setup: int
-    nodes: tuple[int, ...]
-    links: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class FlowPicture:
     """The drawable model of a flow. Node n is `nodes[n]`; node numbers are those of the protocol."""
 
@@ -223,15 +214,8 @@ def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
         Link(bond.source, bond.target, bond.kind, label, route)
         for bond, label, route in zip(bonds, labels, placed.edges, strict=True)
     )
-    places = tuple(
-        Place(
-            band.name,
-            band.setup,
-            tuple(sorted(band.members)),
-            tuple(n for n, link in enumerate(links) if {link.source, link.target} <= band.members),
-        )
-        for band in bands(tasks, [(bond.source, bond.target) for bond in bonds])
-    )
+    pairs = [(bond.source, bond.target) for bond in bonds]
+    places = tuple(place_of(band, nodes, links, placed.ranks, chosen) for band in bands(tasks, pairs))
     return FlowPicture(clean(flow.name), nodes, links, placed.width, placed.height, chosen, places)
 
 

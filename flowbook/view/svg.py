@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 from xml.sax.saxutils import quoteattr
 
 from flowbook.view import words
-from flowbook.view.forms import arrow, curve, digits, fan, outline, rect, stripe
+from flowbook.view.forms import arrow, curve, digits, fan, outline, polygon, rect, stripe
 from flowbook.view.measure import clean, elide, text_width, wrap
 from flowbook.view.palette import FAMILIES, FAMILY_GLYPH, Theme, family_of, glyph_of, stylesheet
-from flowbook.view.picture import CARD, LABEL_HEIGHT, LABEL_SIZE, FlowPicture, Link, Node, Place
+from flowbook.view.picture import CARD, LABEL_HEIGHT, LABEL_SIZE, FlowPicture, Link, Node
+from flowbook.view.places import PAD, Place
 from flowbook.view.protocol import NodeLook, RunLook
 
 if TYPE_CHECKING:
@@ -185,29 +186,27 @@ def _places(picture: FlowPicture, top: float) -> str:
 
 
 def _place(picture: FlowPicture, place: Place) -> str:
-    """A tinted ground below the tasks of a resource and along the links between them, with its name.
+    """A tinted ground below the tasks of a resource, with its name.
 
-    It is drawn twice, first a little larger: what is left to be seen of the first is the border of the whole.
+    Its parts are drawn twice, first a little larger: what is left to be seen of the first is the border of the whole.
     """
     border, ground = [], []
-    for number in place.links:
-        path = curve(picture.links[number].route.points)
-        border.append(f'<path class="fb-ground-edge" d="{path}"/>')
-        ground.append(f'<path class="fb-ground-way" d="{path}"/>')
-    for number in place.nodes:
-        node = picture.nodes[number]
-        above = _PLACE_NAME if number == place.setup else 0.0
-        x, y = node.x - _PLACE_PAD, node.y - _PLACE_PAD - above
-        width, height = node.width + 2 * _PLACE_PAD, node.shape.height + 2 * _PLACE_PAD + above
+    for route in place.routes:
+        border.append(f'<path class="fb-way-edge" d="{curve(route)}"/>')
+        ground.append(f'<path class="fb-way" d="{curve(route)}"/>')
+    for x, y, width, height in place.boxes:
         border.append(rect("fb-ground-edge", x, y, width, height, _PLACE_ROUND))
         ground.append(rect("fb-ground", x, y, width, height, _PLACE_ROUND))
+    for corners in place.forms:
+        border.append(f'<path class="fb-ground-edge" d="{polygon(corners)}"/>')
+        ground.append(f'<path class="fb-ground" d="{polygon(corners)}"/>')
     setup = picture.nodes[place.setup]
     name = elide(place.name, setup.width, _PLACE_SIZE, "bold")
-    label = _words("fb-ground-name", setup.x, setup.y - _PLACE_PAD + 3, name)
+    label = _words("fb-ground-name", setup.x + 1, setup.y - PAD + 4.5, name)
     return f'<g class="fb-place">{"".join(border)}{"".join(ground)}{label}</g>'
 
 
-_PLACE_PAD, _PLACE_NAME, _PLACE_ROUND, _PLACE_SIZE = 9.0, 9.0, 12.0, 10.5
+_PLACE_ROUND, _PLACE_SIZE = 12.0, 10.5
 
 
 # --- edges
