@@ -94,7 +94,9 @@ def random_flow(seed: int, size: int = 14) -> Flow:
             if dice.random() < 0.3:
                 options |= {"max_retries": dice.randrange(1, 3), "retry_delay": dt.timedelta(seconds=dice.randrange(9))}
             kind = dice.random()
-            before = {f"x{i}": one for i, one in enumerate(dice.sample(every, min(len(every), dice.randrange(3))))}
+            before: dict[str, Any] = {
+                f"x{i}": one for i, one in enumerate(dice.sample(every, min(len(every), dice.randrange(3))))
+            }
             if kind < 0.25 or not lists:
                 made = several(seed * 100 + place, **before, task_args=options)
                 lists.append(made)
