@@ -101,7 +101,7 @@ class Feed:
         self._family_of: list[Family] = []
         self._changed: set[int] = set()
         self._sentence = ""
-        self._subject: tuple[int, State | None] = (-1, None)
+        self._subject: tuple[object, ...] = ()
         self._previews: dict[int, str] = {}
         self._lock = threading.RLock()
 
@@ -280,11 +280,16 @@ class Feed:
     def _why_family(self, family: Family, index: int, state: State) -> str:
         """Say how many children failed, and why the first did. A mapped task is a success whatever its children are."""
         name, bad = self._names[family.parent], family.total("failed")
-        self._subject = (-1, None)
-        count = "its only element" if family.width == 1 else f"{bad:,} of its {family.width:,} elements"
-        why = words.detail_text(type(state).__name__, state.message or "")
-        first = f"{'' if bad == 1 else 'the first, '}{name}[{index}]"
-        return f"{name} failed for {count}{'; ' if bad > 1 else ': '}{first}: {why or type(state).__name__}."
+        subject = (family.parent, bad, index, state)
+        if self._subject != subject:
+            count = "its only element" if family.width == 1 else f"{bad:,} of its {family.width:,} elements"
+            child = f"{name}[{index}]" if bad == 1 else f"the first, {name}[{index}],"
+            if family.base >= 0 and self.runner is not None:
+                told = sentence(self.runner, family.base + index).removeprefix("It ")
+            else:
+                told = f"{words.detail_text(type(state).__name__, state.message or '') or type(state).__name__}."
+            self._subject, self._sentence = subject, f"{name} failed for {count}; {child} {told}"
+        return self._sentence
 
 
 _SAMPLED = 20

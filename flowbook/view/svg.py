@@ -295,7 +295,7 @@ def _sentence(
         return "", 0.0
     first, _, rest = lines[0].partition(" ")
     subject = next((node.card.node for node in picture.nodes if node.card.name == first), None)
-    family = "waiting" if subject is None else family_of(looks[subject].state)
+    family = "waiting" if subject is None else _trouble(looks[subject])
     shown = [_text(line) for line in lines]
     if subject is not None:
         shown[0] = f'<tspan class="fb-subject" data-family="{family}">{_text(first)}</tspan> {_text(rest)}'
@@ -309,3 +309,8 @@ def _sentence(
 
 def _text(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _trouble(look: NodeLook) -> str:
+    """The family of a task in a sentence about trouble: a mapped one is said to be good when children of it failed."""
+    return "bad" if words.failed_children(look) else family_of(look.state)
