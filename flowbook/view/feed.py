@@ -193,10 +193,12 @@ class Feed:
             offset = max(0, offset)
             return Children(self.run, node, which, family.total(which), offset, family.rows(which, offset, limit))
 
-    def samples(self, most: int = 40) -> list[Children]:
+    def samples(self) -> list[Children]:
         """Return the first children of each mapped task, for a file that no kernel stands behind."""
         with self._lock:
-            return [self.children(node, "all", 0, most) for node in sorted(self._families)[:_SAMPLED]]
+            families = sorted(self._families)[:_SAMPLED]
+            most = max(_LEAST_SAMPLE, MOST_ROWS // max(1, len(families)))
+            return [self.children(node, "all", 0, most) for node in families]
 
     def close(self) -> None:
         """Let go of the run and its results; looks stay."""
@@ -262,14 +264,14 @@ class Feed:
         ]
         failures = {number: found for number, family in self._families.items() if (found := family.failure())}
         troubles += [
-            (_RANK.get(type(state), _RANK[Failed]) - 0.5, -(self._families[number].ended_at(index) or 0.0), -number)
+            (_FAMILY_RANK[isinstance(state, TriggerFailed)], -(self._families[number].ended_at(index) or 0.0), -number)
             for number, (index, state) in failures.items()
         ]
         rank, _, number = max(troubles, default=(-1.0, 0.0, 0))
         number = -number
         if rank < 0:
             return ""
-        if rank != int(rank):
+        if rank in _FAMILY_RANK.values():
             return self._why_family(self._families[number], *failures[number])
         if self._subject != (number, self._nodes[number].state) and self.runner is not None:
             told = sentence(self.runner, number)
@@ -292,7 +294,11 @@ class Feed:
         return self._sentence
 
 
+# Mapped tasks whose children are saved with a picture, and how many of each at the least: a notebook must stay small.
 _SAMPLED = 20
+_LEAST_SAMPLE = 20
 _RANK: dict[type[Any], float] = {
     kind: float(rank) for rank, kind in enumerate((Skipped, Retrying, Paused, TimedOut, Failed, TriggerFailed))
 }
+# A child that failed says more than a task that did not run because of it; one that did not run says less.
+_FAMILY_RANK = {False: _RANK[TriggerFailed] + 0.5, True: _RANK[Failed] - 0.5}

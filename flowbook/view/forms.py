@@ -94,16 +94,29 @@ def arrow(points: Sequence[Point], half: float) -> tuple[str, str]:
 
 def fan(points: Sequence[Point]) -> str:
     """Return the mark of many results that become one: lines that meet where a route has just begun."""
-    (x, y), (dx, dy) = points[0], _heading([*reversed(points)])
-    dx, dy = -dx, -dy
-    long, wide = 15.0, 6.5
-    meet = (x + dx * long, y + dy * long)
+    first = points[:4]
+    (x, y), (dx, dy) = points[0], _heading([*reversed(first)])
+    meet = next((at for step in range(1, 25) if math.dist(at := _on(first, step / 25), (x, y)) >= FAN), first[-1])
     parts = []
-    for side in (-wide, wide):
-        start = (x - dy * side, y + dx * side)
-        near = (start[0] + dx * long * 0.6, start[1] + dy * long * 0.6)
-        parts.append(curve([start, near, (x + dx * long * 0.4, y + dy * long * 0.4), meet]))
+    for side in (-FAN_HALF, FAN_HALF):
+        start = (x + dy * side, y - dx * side)
+        near = (start[0] - dx * FAN * 0.5, start[1] - dy * FAN * 0.5)
+        parts.append(curve([start, near, ((meet[0] + near[0]) / 2, (meet[1] + near[1]) / 2), meet]))
     return "".join(parts)
+
+
+FAN, FAN_HALF = 16.0, 7.0
+"""How far from its card a fan has become one line, and how far from the line its outer lines begin."""
+
+
+def _on(points: Sequence[Point], share: float) -> Point:
+    """Return the point of a cubic curve where `share` of its parameter is over."""
+    left = 1 - share
+    weights = (left**3, 3 * left**2 * share, 3 * left * share**2, share**3)
+    return (
+        math.fsum(weight * point[0] for weight, point in zip(weights, points, strict=True)),
+        math.fsum(weight * point[1] for weight, point in zip(weights, points, strict=True)),
+    )
 
 
 def _heading(points: Sequence[Point]) -> Point:

@@ -127,6 +127,7 @@ ROUTINE: tuple[str, ...] = (
     "Starting task run.",
     "Task run succeeded.",
     "Task not run.",
+    "All mapped children have ended.",
 )
 """Messages that say no more than their state: a card leaves them out."""
 

@@ -147,6 +147,8 @@ class Link:
     kind: EdgeKind
     label: str
     route: Route
+    is_inside: bool = False
+    """Whether both its ends belong to one resource, whose ground it is drawn on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,10 @@ class _Bond:
     target: int
     kind: EdgeKind
     label: str
+
+    def is_in(self, members: AbstractSet[int]) -> bool:
+        """Whether both its ends are among some tasks."""
+        return self.source in members and self.target in members
 
 
 def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
@@ -210,12 +216,12 @@ def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
         Node(card, _fitted(card, shape, width), shape, x, y, width)
         for card, shape, (width, _), (x, y) in zip(cards, shapes, sizes, placed.nodes, strict=True)
     )
+    found = bands(tasks, [(bond.source, bond.target) for bond in bonds])
     links = tuple(
-        Link(bond.source, bond.target, bond.kind, label, route)
+        Link(bond.source, bond.target, bond.kind, label, route, any(bond.is_in(band.members) for band in found))
         for bond, label, route in zip(bonds, labels, placed.edges, strict=True)
     )
-    pairs = [(bond.source, bond.target) for bond in bonds]
-    places = tuple(place_of(band, nodes, links, placed.ranks, chosen) for band in bands(tasks, pairs))
+    places = tuple(place_of(band, nodes, links, placed.ranks, chosen) for band in found)
     return FlowPicture(clean(flow.name), nodes, links, placed.width, placed.height, chosen, places)
 
 

@@ -220,8 +220,9 @@ def _edge(number: int, link: Link, looks: Sequence[NodeLook]) -> str:
     # a thick line with a thin one of the ground's colour on it is a double one
     core = f'<path class="fb-core" d="{line}"/>' if link.kind == "mapped" else ""
     mark = f'<path class="fb-fan" d="{fan(points)}"/>' if link.kind == "gathered" else ""
+    inside = " fb-inside" if link.is_inside else ""
     return (
-        f'<g class="fb-edge" data-edge="{number}" data-from="{link.source}" data-to="{link.target}" '
+        f'<g class="fb-edge{inside}" data-edge="{number}" data-from="{link.source}" data-to="{link.target}" '
         f'data-kind="{link.kind}"{active}><path class="fb-line" d="{line}"/>{core}{mark}'
         f'<path class="fb-arrow" d="{head}"/>{_edge_label(link)}</g>'
     )

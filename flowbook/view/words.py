@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from flowbook.view.measure import clean, elide, text_width
 from flowbook.view.palette import FAMILIES, FAMILY_WORD, ROUTINE, family_of
+from flowbook.view.protocol import NodeLook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from flowbook.view.protocol import NodeCard, NodeLook, RunLook
+    from flowbook.view.protocol import ChildLook, NodeCard, RunLook
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 LINE_SIZE = 11.0
@@ -113,6 +114,32 @@ def node_texts(look: NodeLook, card: NodeCard, now: float) -> NodeTexts:
     return NodeTexts(line, _elapsed(look, card, now))
 
 
+@dataclass(frozen=True, slots=True)
+class ChildTexts:
+    """The words of one child in a list: its state with the attempt, the time, and what it had to say."""
+
+    state: str
+    time: str
+    said: str
+
+
+def child_texts(row: ChildLook, card: NodeCard, now: float) -> ChildTexts:
+    """Decide the words of one child of a mapped task.
+
+    >>> from flowbook.view.protocol import ChildLook, NodeCard
+    >>> card = NodeCard(0, "clean-1", "clean", "task", [], [], attempts=3, mapped=True)
+    >>> child_texts(ChildLook(4, "Failed", "no rows", attempt=3, started=0, ended=1.5), card, 9)
+    ChildTexts(state='Failed · attempt 3 of 3', time='1.5 s', said='no rows')
+    """
+    look = NodeLook(card.node, row.state, row.message, row.attempt, row.started, row.ended, row.due, row.result)
+    state = " · ".join(part for part in (clean(row.state), _attempt(look, card)) if part)
+    is_waiting = is_due(look) and row.due is not None
+    time = countdown((row.due or 0.0) - now) if is_waiting else _elapsed(look, card, now)
+    if row.result and family_of(row.state) == "good":
+        return ChildTexts(state, time, clean(row.result))
+    return ChildTexts(state, time, detail_text(row.state, row.message))
+
+
 def children_text(look: NodeLook) -> str:
     """Return how the children of a mapped task are, in numbers: what failed is never left out.
 
@@ -128,7 +155,7 @@ def children_text(look: NodeLook) -> str:
         return "no elements"
     over = sum(count for state, count in counts.items() if is_over(state))
     bad = sum(count for state, count in counts.items() if family_of(state) == "bad")
-    others = [f"{counts[state]:,} {state.lower()}" for state in _TOLD if counts.get(state)]
+    others = [f"{counts[state]:,} {state.lower()}" for state in _TOLD if counts.get(state) and state != look.state]
     if over < width:
         return " · ".join([f"{over:,} of {width:,}", *([f"{bad:,} failed"] if bad else []), *others])
     done = over - bad - counts.get("Skipped", 0) - counts.get("Cancelled", 0)
