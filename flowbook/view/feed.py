@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.story import sentence
-from flowbook.events import FLOW, Spread
+from flowbook.events import FLOW, Log, Spread
 from flowbook.states import (
     Failed,
     Finished,
@@ -210,6 +210,8 @@ class Feed:
             for family in self._families.values():
                 family.close()
             self.runner = None
+            self._log = Log()  # the states in the run's own hold its results
+            self._subject = ()
 
     def _take_flow(self, at: float, state: State) -> None:
         started = at if self.flow.started is None else self.flow.started
