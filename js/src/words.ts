@@ -4,7 +4,7 @@
  */
 
 import { CARD, FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
-import { childrenText, failedChildren } from "./mapped";
+import { childrenText, failedChildren, thousands } from "./mapped";
 import { clean, elide, textWidth } from "./measure";
 import { familyCounts, familyOf, isDone, isOver, type Model, type Request } from "./model";
 import type { ChildLook, NodeCard, NodeLook, RunLook, Verb } from "./protocol";
@@ -86,15 +86,19 @@ export function isDue(look: NodeLook): boolean {
 /** How many task runs have ended. */
 export function progress(model: Model): string {
   let done = 0;
-  for (const [state, count] of model.counts) if (isDone(state)) done += count;
-  return `${done} of ${model.looks.size}`;
+  let total = 0;
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return `${thousands(done)} of ${thousands(total)}`;
 }
 
 /** The counts in words. */
 export function countsText(model: Model): string {
   const counts = familyCounts(model);
   return FAMILIES.filter((family) => counts[family] > 0)
-    .map((family) => `${counts[family]} ${FAMILY_WORD[family]}`)
+    .map((family) => `${thousands(counts[family])} ${FAMILY_WORD[family]}`)
     .join(", ");
 }
 

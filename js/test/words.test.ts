@@ -17,6 +17,7 @@ interface Vectors {
   readonly elide: readonly { text: string; room: number; size: number; face: Face; at: "middle" | "end"; says: string }[];
   readonly clean: readonly { text: string; says: string }[];
   readonly counts: readonly { states: readonly string[]; says: string; progress: string }[];
+  readonly mapped: readonly { looks: readonly NodeLook[]; says: string; progress: string }[];
   readonly runs: readonly { run: RunLook; looks: readonly NodeLook[]; now: number; says: readonly string[] }[];
 }
 
@@ -68,6 +69,16 @@ test("counts, progress and header say what Python's header says", () => {
   for (const { run, looks, now, says } of VECTORS.runs) {
     const texts = runTexts(modelOf(looks, run), now);
     assert.deepEqual([texts.state, texts.progress, texts.elapsed], says);
+  }
+});
+
+test("a mapped task counts as its children, in a snapshot and in changes", () => {
+  for (const { looks, says, progress: done } of VECTORS.mapped) {
+    const model = modelOf(looks);
+    assert.deepEqual([countsText(model), progress(model)], [says, done]);
+    const idle = modelOf(looks.map(({ node }) => look(node, "Pending")));
+    const changes = { type: "changes", run: model.picture?.run ?? "", seq: 2, since: 1, at: 1, flow: model.flow, nodes: looks } as const;
+    assert.equal(progress(fold(idle, changes, 0).model), done);
   }
 });
 

@@ -75,6 +75,13 @@ def test_counts_and_progress(vector: dict[str, Any]) -> None:
     assert words.progress(looks) == vector["progress"]
 
 
+@pytest.mark.parametrize("vector", VECTORS["mapped"], ids=lambda vector: vector["progress"])
+def test_a_mapped_task_counts_as_its_children(vector: dict[str, Any]) -> None:
+    looks = [NodeLook(**look) for look in vector["looks"]]
+    assert words.counts_text(looks) == vector["says"]
+    assert words.progress(looks) == vector["progress"]
+
+
 @pytest.mark.parametrize("vector", VECTORS["runs"], ids=lambda vector: " ".join(vector["says"]))
 def test_header_says(vector: dict[str, Any]) -> None:
     looks = [NodeLook(**look) for look in vector["looks"]]
