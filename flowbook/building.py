@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowbook.configuration import config
+from flowbook.contexts import given_values
 from flowbook.edges import Edge, checked_key
 from flowbook.errors import CycleError, FlowError, giving, shown
 from flowbook.graphs import Graph, Node, path_between
@@ -50,7 +51,11 @@ class GrowingGraph(Graph):
                 f"{shown(task)} is not a task. Decorate a function with @task, or convert a value with as_task()."
             )
         if task not in self.nodes:
-            self.nodes[task] = Node(self._new_slug(task))
+            node = Node(self._new_slug(task))
+            block = given_values().get("_block")
+            if block is not None:  # the innermost open `with case(...)` or the like
+                block.add_task(task, self)
+            self.nodes[task] = node
             if self._memo:
                 self._memo.clear()
         return task

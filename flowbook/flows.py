@@ -11,6 +11,7 @@ from flowbook.edges import Edge
 from flowbook.errors import FlowError, giving, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
+from flowbook.tasks.core.resource_manager import last_tasks_inside
 from flowbook.tasks.options import checked_handlers, warn_unused
 
 if TYPE_CHECKING:
@@ -169,8 +170,17 @@ class Flow(GrowingGraph):
         return f"flow {shown(self.name)} needs a value for: {listed}. Give it: {giving(*missing)}."
 
     def reference_tasks(self) -> set[Task]:
-        """Return the tasks whose states decide the state of the flow."""
-        return set(self._reference_tasks) or self.terminal_tasks()
+        """Return the tasks whose states decide the state of the flow.
+
+        When none were chosen these are the terminal tasks. Those that set a resource up and clean it up do not count,
+        and a task with nothing but the clean-up downstream does.
+        """
+        return set(self._reference_tasks or self._inside_of_resources()) or self.terminal_tasks()
+
+    def _inside_of_resources(self) -> tuple[Task, ...]:
+        """Return the reference tasks of a flow with resources, or nothing when they are simply the terminal tasks."""
+        made: tuple[Task, ...] = self._memoised("inside", lambda: last_tasks_inside(self.nodes))
+        return made
 
     def set_reference_tasks(self, tasks: Iterable[Task]) -> None:
         """Choose the tasks whose states decide the state of the flow; none at all means the terminal tasks.

@@ -128,4 +128,7 @@ def seeds_of(options: Mapping[str, Any]) -> dict[Any, State]:
         if not isinstance(state, State):
             msg = f"task_states holds {shown(state)} for {shown(task)}; it must be a flowbook.states.State."
             raise UnknownArgument(msg)
-    return seeds
+    # a resource of the run before this one is gone: it is set up and cleaned up again
+    return {
+        task: state for task, state in seeds.items() if not (getattr(task, "runs_anew", False) and state.is_finished())
+    }

@@ -119,7 +119,8 @@ class Plan:
         self.extras: list[dict[str, Any] | None] = kept[4]
         # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
-        chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
+        # the explicit choice, or that of resources; empty when there is none
+        chosen = flow._reference_tasks or flow._inside_of_resources()  # noqa: SLF001 - the choice itself
         self.reference = [structure.index[task] for task in chosen] or structure.terminal
 
     @property

@@ -114,6 +114,8 @@ class Task:
     __slots__ = ("__dict__", "__weakref__", "_tags")
 
     auto_generated: bool = False
+    # whether a restarted run does this again, though the run before it ended it well
+    runs_anew: bool = False
     run_signature: RunSignature
     # of an instance: how it is called inside a flow; of a class: how it is made
     __signature__ = SignatureOfCall()
@@ -562,5 +564,6 @@ _METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - 
     "logger",
     "run",
     "run_signature",
+    "runs_anew",
     "tags",
 }
