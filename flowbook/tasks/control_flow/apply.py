@@ -13,13 +13,13 @@ from flowbook.errors import FlowError, shown
 from flowbook.flows import Flow
 from flowbook.mapping import flags_of
 from flowbook.parameters import Parameter
+from flowbook.tasks.base import Task
 from flowbook.tasks.core.collections import Constant, as_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowbook.edges import Edge
-    from flowbook.tasks.base import Task
 
 __all__ = ["apply_map"]
 
@@ -75,12 +75,12 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
     given = [mapping.taken(value) for value in args]
     named = {name: mapping.taken(value) for name, value in kwargs.items()}
     sketch = Flow(f"apply_map in {target.name}")
-    for task in mapping.flags:
-        sketch.add_task(task)  # a constant with a node of its own is not folded into the tasks that take it
     with context(flow=sketch, _block=None, _applying=True):
+        for task in mapping.flags:
+            sketch.add_task(task)  # a constant with a node of its own is not folded into the tasks that take it
         made = func(*given, **named)
     mapping.move(sketch)
-    return made
+    return mapping.stands_for.get(made, made) if isinstance(made, Task) else made
 
 
 class _Mapping:
@@ -89,6 +89,7 @@ class _Mapping:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.flags: dict[Task, tuple[bool, bool]] = {}
+        self.stands_for: dict[Task, Task] = {}
 
     def taken(self, argument: Any) -> Task:
         """Return the task that stands for an argument inside the function."""
@@ -99,12 +100,11 @@ class _Mapping:
                 f"Give a list, or unmapped({shown(value, 40)}) to hand the same value to every pipeline."
             )
         task = as_task(value, self.flow)
-        before = self.flags.setdefault(task, (is_mapped, is_flattened))
-        if before != (is_mapped, is_flattened):
-            raise FlowError(
-                f"{shown(value, 60)} is given to apply_map twice, and mapped or flattened in one place only. "
-                "Give it once, or in the same way."
-            )
+        if self.flags.get(task, (is_mapped, is_flattened)) != (is_mapped, is_flattened):
+            # given both by the element and whole: a stand-in tells the two apart
+            self.stands_for[stand_in := Constant(None, name=task.name)] = task
+            task = stand_in
+        self.flags[task] = (is_mapped, is_flattened)
         return task
 
     def move(self, sketch: Flow) -> None:
@@ -116,7 +116,7 @@ class _Mapping:
                 _refuse_spreading(edge, inside=edge.upstream_task not in outside)
         for task, (is_mapped, _) in self.flags.items():
             if is_mapped and not isinstance(task, Constant):
-                self.flow.add_task(task)
+                self.flow.add_task(task)  # also when nothing inside takes it
         whole = outside | {task for task in made if isinstance(task, (Parameter, Constant))}
         for task in made:
             self.flow.add_task(task)
@@ -131,13 +131,15 @@ class _Mapping:
         """Add an edge like this one to the real flow and return it."""
         upstream = edge.upstream_task
         is_mapped, is_flattened = self.flags.get(upstream, (upstream not in whole, False))
-        return self.flow.add_edge(upstream, edge.downstream_task, edge.key, is_mapped, is_flattened or edge.flattened)
+        real = self.stands_for.get(upstream, upstream)
+        return self.flow.add_edge(real, edge.downstream_task, edge.key, is_mapped, is_flattened or edge.flattened)
 
     def _spread(self, task: Task) -> None:
         """Let a task that takes no element run once per element all the same."""
         for upstream, (is_mapped, is_flattened) in self.flags.items():
             if is_mapped:
-                self.flow.add_edge(upstream, task, mapped=True, flattened=is_flattened)
+                real = self.stands_for.get(upstream, upstream)
+                self.flow.add_edge(real, task, mapped=True, flattened=is_flattened)
 
 
 def _refuse_spreading(edge: Edge, *, inside: bool) -> None:
