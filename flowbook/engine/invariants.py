@@ -93,7 +93,8 @@ def check_machine(machine: Machine) -> None:
     assert len(ready) == len(machine.ready), "a task is ready twice"
     assert machine.approved.keys() <= ready, "what handlers agreed to is not ready"
     index = machine.plan.structure.index
-    begun = bool(machine.log.what) and isinstance(machine.log.what[0], Running)  # else ended before its tasks began
+    # the first row, or the second of a run that waited for its schedule; else it ended before its tasks began
+    begun = any(isinstance(what, Running) for what in machine.log.what[:2])
     for task, edges in enumerate(machine.plan.structure.edges):
         left = sum(not done[index[edge.upstream_task]] for edge in edges)
         assert machine.waiting[task] == left, f"{_name(machine, task)} waits for {machine.waiting[task]}, not {left}"
