@@ -52,6 +52,7 @@ class FlowRun:
         self.executor = executor
         self.error: BaseException | None = None
         self.shown_in: object = None  # the cell whose output shows this run already
+        self.shown_by: object = None  # what shows it there; the next run of a schedule takes it over
         self.earlier: State | None = None  # the final state of an earlier run, which is kept as it is
         self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
         self._over = threading.Event()
