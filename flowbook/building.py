@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flowbook.configuration import config
 from flowbook.edges import Edge, checked_key
 from flowbook.errors import CycleError, FlowError, giving, shown
+from flowbook.fitting import check_edge
 from flowbook.graphs import Graph, Node, path_between
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
@@ -213,6 +214,12 @@ class GrowingGraph(Graph):
         node = self.nodes[edge.downstream_task]
         if validating:
             self._refuse_invalid(edge, node)
+        if (
+            edge.key is not None
+            and edge.downstream_task.run_signature.takes_types
+            and edge.upstream_task.run_signature.gives_type
+        ):
+            check_edge(self.nodes, edge)
         held = node.hold(edge)
         if held is not edge:
             return held
