@@ -13,6 +13,7 @@ from flowbook.engine import messages as m
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.story import Story, tell
 from flowbook.errors import shown
+from flowbook.states import Mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ class FlowRun:
     @property
     def states(self) -> dict[Task, State]:
         """The state of each task, now."""
-        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=True))
+        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=False))  # children come after
 
     def __getitem__(self, task: Task) -> State:
         return self.runner.machine.states[self.runner.plan.number(task)]
@@ -112,6 +113,22 @@ class FlowRun:
 
         """
         return tell(self.runner, self.runner.plan.number(task))
+
+    def children(self, task: Task) -> list[State]:
+        """Return the states of a mapped task's children, by index, while they go on and afterwards.
+
+        Empty for a task that is not mapped, or as long as it is not known how many children it has.
+
+        Raises:
+            FlowError: the task is not part of this run's flow.
+
+        """
+        number, machine = self.runner.plan.number(task), self.runner.machine
+        family = machine.families.get(number)
+        if family is not None:
+            return machine.states[family.base : family.base + family.width]
+        state = machine.states[number]
+        return [child for child in state.map_states if child is not None] if isinstance(state, Mapped) else []
 
     def subscribe(self, reader: Callable[[list[Event]], object]) -> Callable[[], None]:
         """Call `reader` with each new batch of events, on the runner's thread; return the function that ends this."""

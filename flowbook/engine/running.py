@@ -19,7 +19,7 @@ from flowbook.engine.executors import LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
-from flowbook.engine.machine import NOT_RUN, PENDING
+from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.questions import consult
 from flowbook.engine.runner import Runner
@@ -69,7 +69,7 @@ def _log_failures(run: FlowRun) -> None:
     ]
     for number in failed[:_LOGGED]:
         why = sentence(run.runner, number).removeprefix("It ")
-        logger.error("Task %s %s", shown(plan.structure.slugs[number], 60), why)
+        logger.error("Task %s %s", shown(plan.slugs[number], 60), why)
     logger.error("Flow %s: %s", shown(run.flow.name, 60), run.state.message)
 
 

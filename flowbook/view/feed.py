@@ -137,7 +137,7 @@ class Feed:
                     continue
                 if task == FLOW:
                     self._take_flow(at, what)
-                else:
+                elif task < len(self._nodes):
                     self._nodes[task].take(at, what)
                     self._changed.add(task)
             self.seq += len(rows)
