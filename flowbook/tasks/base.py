@@ -61,8 +61,9 @@ _OPTIONS = frozenset(
 
 _NO_TAGS: frozenset[str] = frozenset()
 
-# The mark in a `__dict__` which several tasks share, see Task.copy.
+# The mark in a `__dict__` which several tasks share, see Task.copy; and what such a dict is pickled as, once it was.
 _SHARED = "_shared"
+_PICKLED = "_pickled"
 
 
 def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
@@ -247,8 +248,35 @@ class Task:
 
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
-        own = {key: value for key, value in self.__dict__.items() if key != _SHARED}
+        own = {key: value for key, value in self.__dict__.items() if key not in {_SHARED, _PICKLED}}
         object.__setattr__(self, "__dict__", own)
+
+    def __getstate__(self) -> tuple[dict[str, Any], set[str] | frozenset[str]]:
+        values = self.__dict__
+        if _SHARED not in values:
+            return self._to_pickle(), self._tags
+        # all who share attributes give pickle the same dict, which it then writes once
+        made: dict[str, Any] | None = values.get(_PICKLED)
+        if made is None:
+            made = self._to_pickle()
+            values[_PICKLED] = made
+        return made, self._tags
+
+    def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
+        values, tags = state
+        object.__setattr__(self, "__dict__", values)
+        _set_tags(self, tags)
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        object.__setattr__(made, "__dict__", dict(self.__dict__))
+        made._take_attributes()
+        _set_tags(made, set(self._tags))
+        return made
+
+    def _to_pickle(self) -> dict[str, Any]:
+        """Return the attributes as they are pickled."""
+        return {key: value for key, value in self.__dict__.items() if key != _PICKLED}
 
     @property
     def tags(self) -> set[str]:
