@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -204,7 +205,7 @@ def many() -> Shown:
     """So many tasks that cards are small; every fifth one is mapped."""
     with Flow("many") as flow:
         rows = [[named(f"step_{rank}_{place}") for place in range(8)] for rank in range(9)]
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in itertools.pairwise(rows):
             for place, each in enumerate(after):
                 flow.add_edge(before[place], each, key="x", mapped=place % 5 == 0)
                 if place % 3 == 0:
