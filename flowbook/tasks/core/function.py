@@ -49,6 +49,9 @@ class FunctionTask(Task):
         super().__init__(name=name or getattr(fn, "__name__", None), **kwargs)
         functools.update_wrapper(self, fn, updated=())
 
+    def _is_pickled_by_name(self) -> bool:
+        return _is_found_as_task(self.__dict__.get("run"))
+
     def _to_pickle(self) -> dict[str, Any]:
         # a module has the task under the function's own name, so pickle would not find the function there
         values = super()._to_pickle()
