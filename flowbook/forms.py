@@ -78,6 +78,7 @@ def _read(parameter: Parameter, value: Any, wanted: Any) -> Any:
 
     adapter = adapter_of(wanted)
     if adapter is None:
+        value = _from_json(value) if _may_be_json(value) else value
         if may_fit(type(value), wanted):
             return value
         raise ValueError("only Python code can give one")
@@ -85,12 +86,16 @@ def _read(parameter: Parameter, value: Any, wanted: Any) -> Any:
         return adapter.validate_python(value)
     except ValidationError as error:
         problem = error
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+    if _may_be_json(value):
         try:
             return adapter.validate_json(value)
         except ValidationError as error:
             problem = error
     raise ValueError("; ".join(_said(each) for each in problem.errors(include_url=False)))
+
+
+def _may_be_json(value: Any) -> bool:
+    return isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}
 
 
 def _said(problem: Any) -> str:

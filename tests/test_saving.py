@@ -194,6 +194,28 @@ def test_flows_survive_cloudpickle_and_keep_running() -> None:
     assert len(loaded) == len(flow) + 1
 
 
+def test_a_function_of_a_notebook_may_refer_to_its_own_flow() -> None:
+    code = """
+import cloudpickle
+from flowbook import Flow, task
+@task
+def factorial(n):
+    if n > 100:
+        print(flow, first)
+    return 1 if n < 2 else n * factorial.run(n - 1)
+with Flow("factorial") as flow:
+    first = factorial(3)
+    second = factorial(first)
+for whole in (flow, [factorial, flow], [second, flow]):
+    loaded = cloudpickle.loads(cloudpickle.dumps(whole))
+    loaded = loaded[1] if isinstance(loaded, list) else loaded
+    print(*(state.result for state in loaded.run(show=False).result.values()), end=" ")
+print(cloudpickle.loads(cloudpickle.dumps(factorial.run))(4))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["6", "720"] * 3 + ["24"]
+
+
 @PICKLES
 def test_flows_of_importable_code_survive(pickled: Any) -> None:
     flow = importable()
