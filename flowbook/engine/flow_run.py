@@ -52,6 +52,7 @@ class FlowRun:
         self.executor = executor
         self.error: BaseException | None = None
         self.shown_in: object = None  # the cell whose output shows this run already
+        self.shown_by: object = None  # what shows it there; the next run of a schedule takes it over
         self.earlier: State | None = None  # the final state of an earlier run, which is kept as it is
         self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
         self._over = threading.Event()
@@ -63,6 +64,7 @@ class FlowRun:
         self._deciding = threading.RLock()
         self._go_on: Callable[[], None] | None = None
         self._drive_here: Callable[[], None] | None = None
+        self._resume: Callable[[], FlowRun] | None = None
         self._watchers: list[Callable[[FlowRun], None]] = []
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -179,10 +181,25 @@ class FlowRun:
         """Start one more task, then hold."""
         self._post(m.StepAsked(self.runner.clock.now()))
 
-    def resume(self, task: Task | None = None) -> None:
-        """Go on: after `pause`, and with tasks that wait for a person (only with `task` when it is given)."""
+    def resume(self, task: Task | None = None) -> FlowRun:
+        """Go on: after `pause`, with tasks that wait for a person, or after a run has failed.
+
+        A run that has failed or was cancelled stays what it is. A new one begins on a thread of its own, with the same
+        parameters, context and executor: it keeps what ended well, and runs all else again. A run that ended well has
+        nothing left to do.
+
+        Args:
+            task: let only this one go on, which waits for a person.
+
+        Returns:
+            The run that goes on: this one, or the new one, which is ``flow.last_run`` then.
+
+        """
         number = None if task is None else self.runner.plan.number(task)
+        if number is None and self.state.is_finished() and not self.state.is_successful() and self._resume is not None:
+            return self._resume()
         self._post(m.ResumeAsked(self.runner.clock.now(), number))
+        return self
 
     def _post(self, stimulus: m.Stimulus) -> None:
         if self.state.is_finished():
@@ -205,6 +222,10 @@ class FlowRun:
     def driven_by(self, go_on: Callable[[], None], drive_here: Callable[[], None]) -> None:
         """Say how the run is driven on when a person lets it go on, and how on the calling thread."""
         self._go_on, self._drive_here = go_on, drive_here
+
+    def resumed_by(self, resume: Callable[[], FlowRun]) -> None:
+        """Say how a run is started that goes on where this one has failed."""
+        self._resume = resume
 
     def settle(self, error: BaseException | None = None) -> bool:
         """Note that nothing more happens by itself, and return True; or False when somebody asked for more meanwhile.
@@ -238,7 +259,7 @@ class FlowRun:
 
     def __repr__(self) -> str:
         machine = self.runner.machine
-        done = len(machine.states) - machine.unfinished
+        done = len(machine.states) - machine.unfinished - len(self.runner.plan.left_out)
         name, state = shown(self.name, 60)[1:-1], type(self.state).__name__
         return f"<FlowRun: {name}, {state}, {done} of {len(machine.states)} tasks>"
 

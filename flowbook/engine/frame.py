@@ -177,7 +177,7 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "flow_name": lambda frame: frame.flow_name,
     "flow_run_id": lambda frame: frame.runner.run_id,
     "flow_run_name": lambda frame: frame.runner.name,
-    "scheduled_start_time": lambda frame: frame.begin,
+    "scheduled_start_time": lambda frame: frame.runner.scheduled_for or frame.begin,
     "parameters": lambda frame: frame.runner.parameters,
     "task_name": lambda frame: frame.task_name,
     "task_full_name": lambda frame: frame.task_full_name,

@@ -25,6 +25,7 @@ from flowbook.engine.stream import Stream
 from flowbook.states import Cancelled, State, TimedOut
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
     from flowbook.engine.clock import Clock
@@ -71,6 +72,7 @@ class Runner:
         task_handlers: state handlers for all tasks, called after those of the task itself.
 
     Attributes:
+        scheduled_for: the time a schedule gave, in the zone of its clock.
         interruption: what the SIGINT handler and the driving loop tell each other.
         coroutines: the event loop of async bodies.
         stop_body: how the executor stops a body, or lets go of it; None when there is nothing to stop.
@@ -116,6 +118,7 @@ class Runner:
         self.bell = Bell()
         self.timers: list[tuple[float, int]] = []
         self.started: float = clock.now()
+        self.scheduled_for: dt.datetime | None = None
         self.interruption = Interruption()
         self.coroutines = RunLoop()
         self.stop_body: Callable[[int], None] | None = None
@@ -135,7 +138,9 @@ class Runner:
 
     def begin(self) -> None:
         """Start the run."""
-        self.started = self.clock.now()
+        log = self.machine.log
+        # the clock on the wall may have been set back while the run waited for its time
+        self.started = max(self.clock.now(), log.at[-1]) if log.at else self.clock.now()
         self.machine.begin(self.started)
         self.stream.publish()
 

@@ -7,6 +7,7 @@ view that joins late or has missed a number gets a `snapshot`. What a node looks
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.story import sentence
@@ -105,6 +106,11 @@ class Feed:
         self._previews: dict[int, str] = {}
         self._lock = threading.RLock()
 
+    @property
+    def size(self) -> int:
+        """The number of nodes."""
+        return len(self._nodes)
+
     def advance(self) -> bool:
         """Fold what happened since the last time; return whether anything did."""
         with self._lock:
@@ -118,7 +124,7 @@ class Feed:
             held = machine is not None and (machine.held or (machine.is_parked and self._asks_a_person()))
             flow = self.flow
             if rows or held != flow.paused:
-                self.flow = RunLook(flow.state, flow.message, flow.started, flow.ended, held, self._sentence)
+                self.flow = replace(flow, paused=held, sentence=self._sentence)
                 return True
             return False
 
@@ -214,9 +220,13 @@ class Feed:
             self._subject = ()
 
     def _take_flow(self, at: float, state: State) -> None:
+        name, message = type(state).__name__, brief(state.message)
+        if isinstance(state, Scheduled) and state.start_time is not None:  # it has not started
+            self.flow = RunLook(name, message, due=state.start_time.timestamp())
+            return
         started = at if self.flow.started is None else self.flow.started
         ended = at if isinstance(state, Finished) else None
-        self.flow = RunLook(type(state).__name__, brief(state.message), started, ended)
+        self.flow = RunLook(name, message, started, ended)
 
     def _look(self, number: int) -> NodeLook:
         node = self._nodes[number]
@@ -260,6 +270,8 @@ class Feed:
 
         The first, because what failed later mostly failed because of it; and a sentence that stays can be read.
         """
+        if self.flow.due is not None:
+            return self.flow.message
         troubles = [
             (_RANK.get(type(node.state), -1.0), -(node.ended or 0.0), -number)
             for number, node in enumerate(self._nodes)
