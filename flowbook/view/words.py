@@ -26,6 +26,8 @@ LINE_SIZE = 11.0
 """Font size of a state line; must agree with `CARD` in js/src/look.ts."""
 SHARE_GAP, SHARE_LEAST = 1.0, 3.0
 """Between two parts of a bar of children, and the length of the smallest part."""
+TIMELESS: frozenset[str] = frozenset({"parameter", "constant", "condition", "merge"})
+"""Kinds of nodes whose time says nothing, and whose cards have no room for it."""
 # What is said of children beside done and failed: what is left out or waits for a time or a person.
 _TOLD = ("Skipped", "Cancelled", "Retrying", "Paused")
 
@@ -342,7 +344,7 @@ def _detail(look: NodeLook) -> str:
 
 def _elapsed(look: NodeLook, card: NodeCard, now: float) -> str:
     is_running = family_of(look.state) == "active"
-    if look.started is None or card.kind in {"parameter", "constant"} or not (is_running or look.ended is not None):
+    if look.started is None or card.kind in TIMELESS or not (is_running or look.ended is not None):
         return ""
     return duration((now if look.ended is None else look.ended) - look.started)
 

@@ -135,6 +135,8 @@ function attemptText(look: NodeLook, card: NodeCard): string {
   return look.attempt <= card.attempts ? `attempt ${look.attempt} of ${card.attempts}` : `attempt ${look.attempt}`;
 }
 
+/** Kinds of nodes whose time says nothing, and whose cards have no room for it. */
+const TIMELESS: readonly NodeCard["kind"][] = ["parameter", "constant", "condition", "merge"];
 const TRIGGER = /^Trigger was "([^"]+)"/;
 const UNEXPECTED = /^Unexpected error: /;
 const REPR = /^(\w+)\((['"])(.*)\2\)$/;
@@ -158,7 +160,7 @@ export function detailText(state: string, message: string): string {
 
 function elapsed(look: NodeLook, card: NodeCard, now: number): string {
   const isRunning = familyOf(look.state) === "active";
-  const isTimed = card.kind !== "parameter" && card.kind !== "constant" && (isRunning || look.ended !== null);
+  const isTimed = !TIMELESS.includes(card.kind) && (isRunning || look.ended !== null);
   return look.started === null || !isTimed ? "" : duration((look.ended ?? now) - look.started);
 }
 

@@ -34,6 +34,11 @@ def transform(rows: list[int], factor: int = 1) -> list[int]:
 
 
 @task
+def double(row: int) -> int:
+    return 2 * row
+
+
+@task
 def load(rows: list[int]) -> None:
     pass
 
@@ -115,9 +120,9 @@ def cycle() -> Shown:
 def mapped() -> Shown:
     with Flow("mapped") as flow:
         rows = extract()
-        each = transform.copy(name="double")
-        flow.add_edge(rows, each, key="rows", mapped=True)
-        load([each, rows])
+        each = double.copy()
+        flow.add_edge(rows, each, key="row", mapped=True)
+        load(each)
     return picture(flow), [], None
 
 
