@@ -43,6 +43,7 @@ class Parameter(Task):
         default: used when the run gives none.
         required: whether a run must give it; by default, when there is no `default`.
         tags: words to find it by.
+        sensitive: its value is a secret: it is masked in all text that flowbook makes, pictures and logs included.
 
     >>> from flowbook import Flow, Parameter
     >>> with Flow("greeting") as flow:
@@ -58,11 +59,14 @@ class Parameter(Task):
         default: Any = no_default,
         required: bool | None = None,
         tags: Iterable[str] | None = None,
+        *,
+        sensitive: bool = False,
     ) -> None:
         if not name or not isinstance(name, str):
             raise TypeError(f"a parameter needs a name, not {shown(name)}: Parameter('country').")
         self.required = default is no_default if required is None else bool(required)
         self.default = None if default is no_default else default
+        self.sensitive = bool(sensitive)
         # its value is given, not worked out: the configured retries of tasks are none of its business
         super().__init__(name=name, slug=name, tags=tags, checkpoint=False, max_retries=0)
 

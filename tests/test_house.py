@@ -38,6 +38,7 @@ ALLOWED_BELOW = {
     "cloudpickle": "flowbook/engine/executors/",
     "cronsim": "flowbook/schedules/clocks.py",
     "dateutil": "flowbook/schedules/clocks.py",
+    "tomli": "flowbook/configuration.py",
 }
 
 FLOORS_ABOVE = ("flowbook/view/", "flowbook/notebook/", "flowbook/cli.py")

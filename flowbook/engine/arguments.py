@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flowbook.contexts import context, current_frame
 from flowbook.engine.frame import RunFrame, read_date
 from flowbook.errors import FlowError, UnknownArgument, nearest, shown
+from flowbook.parameters import Parameter
+from flowbook.redaction import hide
 from flowbook.states import State
 
 if TYPE_CHECKING:
@@ -102,6 +104,9 @@ def parameter_values(
         example = ", ".join(f"{name}=..." for name in missing)
         msg = f"flow {shown(flow.name)} needs a value for: {names_missing}. Give it: flow.run({example})."
         raise FlowError(msg)
+    for task in own:
+        if task.sensitive:
+            hide(given.get(task.name, task.default))
     return given
 
 
@@ -136,8 +141,10 @@ def seeds_of(options: Mapping[str, Any]) -> dict[Any, State]:
         raise UnknownArgument(msg)
     result = earlier.result if earlier is not None and isinstance(earlier.result, dict) else {}
     seeds = {**result, **(options.get("task_states") or {})}
-    for task, state in seeds.items():
+    for task, state in list(seeds.items()):
         if not isinstance(state, State):
             msg = f"task_states holds {shown(state)} for {shown(task)}; it must be a flowbook.states.State."
             raise UnknownArgument(msg)
+        if task.sensitive and not isinstance(task, Parameter):
+            del seeds[task]  # a secret is asked for again
     return seeds

@@ -21,6 +21,7 @@ from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
 from flowbook.engine.machine import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
+from flowbook.engine.printing import masked_printing
 from flowbook.engine.questions import consult
 from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
@@ -276,7 +277,7 @@ def _drive(run: FlowRun) -> None:
     """
     runner = run.runner
     try:
-        with interrupts(runner), _ends_anyway(run), run_context(runner):
+        with interrupts(runner), _ends_anyway(run), run_context(runner), masked_printing(runner.plan.tasks):
             for seconds in naps(run):
                 runner.bell.wait(seconds)
             while True:
@@ -323,7 +324,7 @@ async def _drive_cooperatively(run: FlowRun) -> None:
 
     from flowbook.engine.executors.cooperative import drive_cooperatively  # noqa: PLC0415 - loads asyncio
 
-    with _ends_anyway(run), run_context(run.runner):
+    with _ends_anyway(run), run_context(run.runner), masked_printing(run.runner.plan.tasks):
         for seconds in naps(run):
             await asyncio.sleep(min(seconds, _GLANCE))  # nothing can ring a bell here
         while not run.is_over:

@@ -113,6 +113,7 @@ class Task:
     __slots__ = ("__dict__", "__weakref__", "_tags")
 
     auto_generated: bool = False
+    sensitive: bool = False
     run_signature: RunSignature
     # of an instance: how it is called inside a flow; of a class: how it is made
     __signature__ = SignatureOfCall()
@@ -530,5 +531,6 @@ _METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - 
     "logger",
     "run",
     "run_signature",
+    "sensitive",
     "tags",
 }

@@ -31,7 +31,7 @@ def diagnostics(flow: Flow | None = None) -> str:
     """
     facts: dict[str, Any] = {
         "config_overrides": _changed(config.to_dict(), DEFAULTS),
-        "env_vars": sorted(name for name in os.environ if name.startswith(PREFIX)),
+        "env_vars": sorted(name for name in os.environ if name.startswith(PREFIX) and "SECRETS" not in name),
         "system_information": {
             "flowbook_version": sys.modules["flowbook"].__version__,
             "platform": platform.platform(),
@@ -47,6 +47,8 @@ def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
     """Say which settings differ from their defaults, and not in what."""
     found: dict[str, Any] = {}
     for name, value in values.items():
+        if name not in defaults:
+            continue  # a section of their own
         if isinstance(value, dict):
             inside = _changed(value, defaults[name])
             if inside:

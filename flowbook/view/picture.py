@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flowbook.errors import CycleError, shown
 from flowbook.parameters import Parameter
+from flowbook.redaction import redact
 from flowbook.tasks.base import Task
 from flowbook.tasks.core import collections, operators
 from flowbook.view.layout import Layout, Route, layout
@@ -251,7 +252,7 @@ def _cards(flow: Flow, tasks: Sequence[Task], bonds: Sequence[_Bond]) -> list[No
         NodeCard(
             node=number,
             slug=slugs[task],
-            name=shown(task.value, 60) if isinstance(task, collections.Constant) else task.name,
+            name=shown(task.value, 60) if isinstance(task, collections.Constant) else redact(task.name),
             kind=kind_of(task),
             upstream=tuple(sorted(upstream[number])),
             downstream=tuple(sorted(downstream[number])),
