@@ -35,7 +35,7 @@ HEAVY = ("IPython", "asyncio", "cronsim", "dask", "dateutil", "graphviz", "ipywi
 
 # Beyond the standard library, the lower floors may import this, and only where it says.
 ALLOWED_BELOW = {
-    "cloudpickle": "flowbook/engine/executors/",
+    "cloudpickle": ("flowbook/engine/executors/", "flowbook/utilities/debug.py"),
     "cronsim": "flowbook/schedules/clocks.py",
     "dateutil": "flowbook/schedules/clocks.py",
     "tomli": "flowbook/configuration.py",

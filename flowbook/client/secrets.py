@@ -18,9 +18,9 @@ class Secret:
     Args:
         name: how it is called.
 
-    >>> with context(secrets={"PIN": "2718"}):
-    ...     Secret("PIN").get() == "2718", f"{context.secrets}"
-    (True, "{'PIN': '***'}")
+    >>> with context(secrets={"PHRASE": "battery staple"}):
+    ...     Secret("PHRASE").get() == "battery staple", f"{context.secrets}"
+    (True, "{'PHRASE': '***'}")
 
     """
 

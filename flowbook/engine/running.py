@@ -59,6 +59,8 @@ def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, /, *args: 
     with _ends_anyway(run):
         _show(run, asked=options.get("show"))
         _drive(run)
+    if run.error is not None:
+        raise run.error  # inside of raise_on_exception
     if options.get("show") is None:
         _log_failures(run)
     return run.state
@@ -104,7 +106,7 @@ async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None
         with _ends_anyway(run):
             _show(run, asked=options.get("show"))
             await _drive_cooperatively(run)
-        return run.state
+        return run.wait(0)
     over = asyncio.Event()
 
     def tell(run: FlowRun | ScheduledRuns) -> None:
@@ -172,6 +174,8 @@ def _scheduled(
         if elsewhere:
             _let_go_of_bodies(run)
         _drive(run)
+        if run.error is not None:
+            raise run.error  # inside of raise_on_exception
         if options.get("show") is None and not elsewhere:
             _log_failures(run)
 
@@ -284,7 +288,7 @@ def _drive(run: FlowRun) -> None:
                 if _open(run):
                     run.executor.drive(runner)
                 _close(run)
-                if run.settle():
+                if run.settle(runner.raised):
                     break
     except (RunInterrupted, BodyStopped) as interrupt:
         raise interrupt.with_traceback(None) from None
@@ -331,7 +335,7 @@ async def _drive_cooperatively(run: FlowRun) -> None:
             if _open(run):
                 await drive_cooperatively(run.runner)
             _close(run)
-            run.settle()
+            run.settle(run.runner.raised)
 
 
 def _open(run: FlowRun) -> bool:

@@ -57,9 +57,9 @@ class PrefectSecret(SecretBase):
 
     >>> from flowbook import Flow, task
     >>> with Flow("secretive") as flow:
-    ...     size = task(len)(PrefectSecret("TOKEN"))
-    >>> flow.run(context={"secrets": {"TOKEN": "0123456789"}}, show=False).result[size].result
-    10
+    ...     size = task(lambda token: len(token))(PrefectSecret("TOKEN"))
+    >>> flow.run(context={"secrets": {"TOKEN": "battery staple"}}, show=False).result[size].result
+    14
 
     """
 

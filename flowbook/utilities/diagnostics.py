@@ -31,7 +31,7 @@ def diagnostics(flow: Flow | None = None) -> str:
     """
     facts: dict[str, Any] = {
         "config_overrides": _changed(config.to_dict(), DEFAULTS),
-        "env_vars": sorted(name for name in os.environ if name.startswith(PREFIX) and "SECRETS" not in name),
+        "env_vars": sorted(name for name in os.environ if name.startswith(PREFIX)),
         "system_information": {
             "flowbook_version": sys.modules["flowbook"].__version__,
             "platform": platform.platform(),
