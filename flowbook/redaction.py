@@ -19,6 +19,8 @@ MASK = "***"
 _LEAST = 4
 # Lines of a longer secret (a key, say) may turn up one by one; shorter lines than this tell nothing.
 _LEAST_LINE = 8
+# A repr of a repr of a repr is what an error that quotes an error looks like in a list.
+_NESTED = 3
 # Secrets are seldom nested deeper; who hands out a circle must not hang us.
 _DEEPEST = 8
 
@@ -135,6 +137,21 @@ def _gather_text(text: str, texts: set[str]) -> None:
     for part in (text, text.strip(), *(line for line in lines if len(line) >= _LEAST_LINE)):
         if len(part) < _LEAST:
             continue
-        looks = (part, repr(part)[1:-1], " ".join(part.split()), json.dumps(part)[1:-1], html.escape(part))
-        texts.update(look for look in (*looks, quote(part, safe="", errors="replace")) if len(look) >= _LEAST)
-        texts.add(quote_plus(part, errors="replace"))
+        looks = {*_nested_reprs(part), " ".join(part.split()), json.dumps(part)[1:-1], html.escape(part)}
+        for quoted in (quote, quote_plus):
+            looks |= {quoted(part, errors="replace"), quoted(part, safe="", errors="replace")}
+        texts.update(look for look in looks if len(look) >= _LEAST)
+
+
+def _nested_reprs(text: str) -> set[str]:
+    """Return a text as it stands in its repr, in the repr of that, and so on; which quotes are escaped depends."""
+    every = layer = {text}
+    for _ in range(_NESTED):
+        layer = {look for inner in layer for look in _escaped(inner)} - every
+        every = every | layer
+    return every
+
+
+def _escaped(text: str) -> set[str]:
+    plain = "".join(char if char in "'\"" else repr(char)[1:-1] for char in text)
+    return {plain, plain.replace("'", "\\'"), plain.replace('"', '\\"')}
