@@ -34,7 +34,7 @@ VERBS = {"bench", "build", "check", "demo", "golden", "install", "run", "test"}
 HEAVY = ("IPython", "asyncio", "cronsim", "dask", "dateutil", "graphviz", "ipywidgets", "networkx", "sqlite3")
 
 # Beyond the standard library, the lower floors may import this, and only where it says.
-ALLOWED_BELOW = {
+ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
     "cloudpickle": ("flowbook/engine/executors/", "flowbook/utilities/debug.py"),
     "cronsim": "flowbook/schedules/clocks.py",
     "dateutil": "flowbook/schedules/clocks.py",
