@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.story import sentence
 from flowbook.events import FLOW, Spread
+from flowbook.redaction import MASK
 from flowbook.states import (
     Failed,
     Finished,
@@ -96,6 +97,7 @@ class Feed:
         self.flow = RunLook("Pending")
         self._log = runner.machine.log
         self._nodes = [_Node() for _ in runner.plan.tasks]
+        self._secrets = [self._nodes[n] for n, task in enumerate(runner.plan.tasks) if task.sensitive]
         self._names = [task.name for task in runner.plan.tasks]
         self._families: dict[int, Family] = {}
         # the family of each task number beyond the plan's, so that an event of a child finds it at once
@@ -255,9 +257,18 @@ class Feed:
         due = family.next_due() if name in {"Retrying", "Scheduled", "Paused"} else None
         return NodeLook(number, name, "", 0, started, None, due, "", width, counts)
 
-    @staticmethod
-    def _preview(node: _Node) -> str:
-        return preview(node.state.result) if isinstance(node.state, Success) else ""
+    def _preview(self, node: _Node) -> str:
+        if not isinstance(node.state, Success):
+            return ""
+        return MASK if self._secrets and self._is_secret(node) else preview(node.state.result)
+
+    def _is_secret(self, node: _Node) -> bool:
+        """Tell whether a node's result is a secret, or one that was handed on as it was."""
+        result = node.state.result if node.state is not None else None
+        if node in self._secrets:
+            return True
+        given = [secret.state.result for secret in self._secrets if secret.state is not None]
+        return result is not None and type(result) is not bool and any(result is secret for secret in given)
 
     @staticmethod
     def _message(state: State) -> str:

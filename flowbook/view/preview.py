@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowbook.errors import shown
+from flowbook.redaction import MASK, is_hidden
 
 __all__ = ["brief", "preview"]
 
@@ -21,6 +22,8 @@ def preview(value: object) -> str:
 
     """
     kind = type(value)
+    if is_hidden(value):
+        return MASK
     if kind in {int, float, bool}:
         return shown(value, 24)
     if kind is str and len(value) <= 24:  # type: ignore[arg-type]  # noqa: PLR2004 - it is a str; what fits a card
