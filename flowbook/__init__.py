@@ -21,6 +21,7 @@ from flowbook.contexts import context
 from flowbook.edges import Edge
 from flowbook.errors import nearest as _nearest
 from flowbook.flows import Flow
+from flowbook.mapping import flatten, mapped, unmapped
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
 from flowbook.utilities.tasks import as_task, tags, task
@@ -71,10 +72,13 @@ __all__ = [
     "config",
     "context",
     "current",
+    "flatten",
     "load_ipython_extension",
+    "mapped",
     "signals",
     "states",
     "tags",
     "task",
     "triggers",
+    "unmapped",
 ]

@@ -28,6 +28,8 @@ DEFAULTS: dict[str, Any] = {
     "flows": {
         # check each edge (duplicate keys, cycles) when it is made rather than when the flow is validated or run
         "eager_edge_validation": False,
+        # wait for the schedule of a flow that has one
+        "run_on_schedule": True,
     },
     "tasks": {"defaults": {"max_retries": 0, "retry_delay": None, "timeout": None}},
     "logging": {

@@ -82,12 +82,16 @@ class Flow(GrowingGraph):
                 f"terminal_state_handler={shown(terminal_state_handler)} is not a function of (flow, state, states)."
             )
         super().__init__(name)
+        if schedule is not None:
+            from flowbook.schedules.schedules import checked_schedule  # loaded by the first flow that has one
+
+            checked_schedule(schedule)
         self.schedule = schedule
         self.executor = executor
         self.run_config = run_config
         self.storage = storage
         self.result = result
-        warn_unused(f"flow {shown(name, 40)}", schedule=schedule, run_config=run_config, storage=storage, result=result)
+        warn_unused(f"flow {shown(name, 40)}", run_config=run_config, storage=storage, result=result)
         self.terminal_state_handler = terminal_state_handler
         self.state_handlers = checked_handlers(state_handlers, on_failure)
         self.last_run: FlowRun | None = None
@@ -298,7 +302,8 @@ class Flow(GrowingGraph):
 
         Args:
             parameters: values for the flow's parameters; they can also be given as keywords.
-            run_on_schedule: whether to wait for the flow's schedule, when it has one.
+            run_on_schedule: whether to wait for the flow's schedule, when it has one, and to run again at each of its
+                times until it ends; as configured (``flows.run_on_schedule``) when not given.
             runner_cls: known to the reference API; where bodies run is said with ``executor``.
             **kwargs: values for parameters, and: ``executor`` ("local", "threads", or an executor), ``context`` (a
                 dict), ``task_states`` (states to start from, by task), ``clock`` ("fast" runs waiting times in no
@@ -309,7 +314,8 @@ class Flow(GrowingGraph):
             The final state. Its ``result`` is a dict of every task of the flow to its state.
 
         Raises:
-            FlowError: unknown or missing parameters, a circle, or a run inside ``with Flow(...)``.
+            FlowError: unknown or missing parameters, a circle, a run inside ``with Flow(...)``, or a schedule that has
+                no more scheduled runs.
             UnknownArgument: a keyword that is neither a parameter nor known here.
 
         """
@@ -317,8 +323,13 @@ class Flow(GrowingGraph):
 
         return run_flow(self, parameters, run_on_schedule, runner_cls, **kwargs)
 
-    def start(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
-        """Run the flow on a thread of its own and return a handle at once; takes what `run` takes."""
+    def start(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Run the flow on a thread of its own and return a handle at once; takes what `run` takes.
+
+        Returns:
+            A `FlowRun`; or `ScheduledRuns` when it waits for the flow's schedule.
+
+        """
         from flowbook.engine.running import start_flow  # a door
 
         return start_flow(self, parameters, **kwargs)

@@ -64,8 +64,19 @@ def options_of(flow: Flow, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     return options
 
 
-def parameter_values(flow: Flow, parameters: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+def parameter_values(
+    flow: Flow,
+    parameters: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+    of_clock: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Merge what was given for the flow's parameters, the nearest last, and check it.
+
+    Args:
+        flow: whose parameters.
+        parameters: given as a dict.
+        options: what else was given.
+        of_clock: what the clock of a schedule gives to this one run; it stands above all others.
 
     Raises:
         FlowError: a parameter the flow does not have, or one that is required and missing.
@@ -79,7 +90,8 @@ def parameter_values(flow: Flow, parameters: Mapping[str, Any] | None, options: 
     names = {task.name for task in own}
     # what stands around the run may be meant for several flows, so only what is given to this one is checked
     around = {key: value for key, value in (context.given().get("parameters") or {}).items() if key in names}
-    given = {**((options.get("context") or {}).get("parameters") or {}), **(parameters or {}), **options["given"]}
+    in_context = (options.get("context") or {}).get("parameters") or {}
+    given = {**in_context, **(parameters or {}), **options["given"], **(of_clock or {})}
     unknown = set(given) - names
     if unknown:
         raise FlowError(flow.unknown_parameters(sorted(map(str, unknown))))

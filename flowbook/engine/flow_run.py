@@ -13,6 +13,7 @@ from flowbook.engine import messages as m
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.story import Story, tell
 from flowbook.errors import shown
+from flowbook.states import Mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,7 @@ class FlowRun:
         self.executor = executor
         self.error: BaseException | None = None
         self.shown_in: object = None  # the cell whose output shows this run already
+        self.shown_by: object = None  # what shows it there; the next run of a schedule takes it over
         self.earlier: State | None = None  # the final state of an earlier run, which is kept as it is
         self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
         self._over = threading.Event()
@@ -84,7 +86,7 @@ class FlowRun:
     @property
     def states(self) -> dict[Task, State]:
         """The state of each task, now."""
-        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=True))
+        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=False))  # children come after
 
     def __getitem__(self, task: Task) -> State:
         return self.runner.machine.states[self.runner.plan.number(task)]
@@ -112,6 +114,22 @@ class FlowRun:
 
         """
         return tell(self.runner, self.runner.plan.number(task))
+
+    def children(self, task: Task) -> list[State]:
+        """Return the states of a mapped task's children, by index, while they go on and afterwards.
+
+        Empty for a task that is not mapped, or as long as it is not known how many children it has.
+
+        Raises:
+            FlowError: the task is not part of this run's flow.
+
+        """
+        number, machine = self.runner.plan.number(task), self.runner.machine
+        family = machine.families.get(number)
+        if family is not None:
+            return machine.states[family.base : family.base + family.width]
+        state = machine.states[number]
+        return [child for child in state.map_states if child is not None] if isinstance(state, Mapped) else []
 
     def subscribe(self, reader: Callable[[list[Event]], object]) -> Callable[[], None]:
         """Call `reader` with each new batch of events, on the runner's thread; return the function that ends this."""

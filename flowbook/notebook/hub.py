@@ -33,6 +33,7 @@ from flowbook.view.show import message_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowbook.engine.clock import Clock
     from flowbook.engine.flow_run import FlowRun
     from flowbook.flows import Flow
 
@@ -64,10 +65,11 @@ class Viewing:
         self.id = run.id
         self.flow: Flow = run.flow
         self.feed = Feed(run.runner)
-        self.clock = run.runner.clock
+        self.clock: Clock = run.runner.clock
         self.refresh: Callable[[Viewing], None] = _nothing
         self.notice = ""
         self.is_live = True
+        self.is_hurried = run.runner.scheduled_for is not None and self.clock.is_virtual
         self.was_asked = threading.Event()
         self.lock = threading.RLock()
         self._run: FlowRun | None = run

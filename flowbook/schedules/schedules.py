@@ -227,6 +227,24 @@ def _always(event: ClockEvent, other: ClockEvent) -> bool:  # noqa: ARG001 - tim
     return True
 
 
+def checked_schedule(given: Any) -> Any:
+    """Return what is given as the schedule of a flow.
+
+    Raises:
+        TypeError: it cannot tell the next times.
+
+    >>> checked_schedule("daily")
+    Traceback (most recent call last):
+    ...
+    TypeError: schedule='daily' is not a schedule. Write Schedule(clocks=[...]), or CronSchedule('0 9 * * *').
+    """
+    if given is not None and not callable(getattr(given, "next", None)):
+        raise TypeError(
+            f"schedule={shown(given)} is not a schedule. Write Schedule(clocks=[...]), or CronSchedule('0 9 * * *')."
+        )
+    return given
+
+
 def _checked_clocks(given: Iterable[Clock]) -> list[Clock]:
     if not isinstance(given, Iterable):
         raise TypeError(f"clocks={shown(given)} is not a list of clocks. Write Schedule(clocks=[clock]).")

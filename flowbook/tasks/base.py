@@ -7,10 +7,11 @@ a *copy*, adds it to the flow and binds its arguments; the copy that is returned
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
+from flowbook.mapping import like, options_when_mapped, unmappable
 from flowbook.tasks import options
 from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
@@ -384,6 +385,33 @@ class Task:
         made = self._twin(block, task_args)
         return made.bind(*args, mapped=mapped, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
 
+    def map(
+        self,
+        *args: Any,
+        upstream_tasks: Iterable[Any] | None = None,
+        flow: Flow | None = None,
+        task_args: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Copy this task and bind the copy so that it runs once per element of its arguments; return the copy.
+
+        What is wrapped in `flowbook.unmapped` goes whole to every run; what is upstream without being an argument is
+        mapped over, too.
+
+        Raises:
+            FlowError: there is no flow to add it to.
+            TypeError: the arguments do not fit ``run``, or one given by position has no elements.
+
+        """
+        for value in unmappable(args):
+            raise TypeError(
+                f"task {shown(self.name)} cannot be mapped over {shown(value)}, which has no elements to be asked for. "
+                f"Give a list, or unmapped({shown(value, 40)}) to hand the same value to every run."
+            )
+        task_args = options_when_mapped(task_args)
+        made = self(*args, mapped=True, task_args=task_args, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
+        return cast("Self", made)
+
     def bind(
         self,
         *args: Any,
@@ -408,7 +436,10 @@ class Task:
         return self
 
     def pipe(self, other: Any, /, **kwargs: Any) -> Any:
-        """Return ``other(self, **kwargs)``, so that steps read from left to right."""
+        """Return ``other(self, **kwargs)``, so that steps read from left to right.
+
+        `other` is a task, its ``map``, or an annotation: ``pages.pipe(flatten).pipe(clean.map, rules=rules)``.
+        """
         if "self" in kwargs:
             raise FlowError("pipe cannot pass a keyword called 'self'; bind that argument with task.bind(...).")
         return other(self, **kwargs)
@@ -449,7 +480,8 @@ class Task:
 
     def set_downstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Let another task wait for this one (and take its result as `key`); return this task."""
-        constructors["as_task"](task, flow=flow).set_upstream(self, flow=flow, key=key, mapped=mapped)
+        waiting: Task = constructors["as_task"](task, flow=flow)
+        waiting.set_upstream(like(task, self), flow=flow, key=key, mapped=mapped)
         return self
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -512,8 +544,8 @@ class Task:
     __ge__ = _operation("GreaterThanOrEqual")
 
     def __or__(self, other: Any) -> Any:
-        made: Task = constructors["as_task"](other)
-        return made.set_upstream(self)
+        made: Any = constructors["as_task"](other)
+        return made.set_upstream(like(other, self))
 
     def __ror__(self, other: Any) -> Task:
         return self.set_upstream(other)

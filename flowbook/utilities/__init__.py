@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Reached as attributes in programs for the reference API; loaded when somebody does.
-_PARTS = ("diagnostics", "logging", "tasks")
+_PARTS = ("diagnostics", "edges", "logging", "tasks")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -7,6 +7,7 @@ view that joins late or has missed a number gets a `snapshot`. What a node looks
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.story import sentence
@@ -128,6 +129,11 @@ class Feed:
         self._previews: dict[int, str] = {}
         self._lock = threading.RLock()
 
+    @property
+    def size(self) -> int:
+        """The number of nodes."""
+        return len(self._nodes)
+
     def advance(self) -> bool:
         """Fold what happened since the last time; return whether anything did."""
         with self._lock:
@@ -137,7 +143,7 @@ class Feed:
                     continue
                 if task == FLOW:
                     self._take_flow(at, what)
-                else:
+                elif task < len(self._nodes):
                     self._nodes[task].take(at, what)
                     self._changed.add(task)
             self.seq += len(rows)
@@ -150,7 +156,7 @@ class Feed:
             )
             flow = self.flow
             if rows or held != flow.paused:
-                self.flow = RunLook(flow.state, flow.message, flow.started, flow.ended, held, self._sentence)
+                self.flow = replace(flow, paused=held, sentence=self._sentence)
                 return True
             return False
 
@@ -182,9 +188,13 @@ class Feed:
             self.runner = None
 
     def _take_flow(self, at: float, state: State) -> None:
+        name, message = type(state).__name__, _brief(state.message)
+        if isinstance(state, Scheduled) and state.start_time is not None:  # it has not started
+            self.flow = RunLook(name, message, due=state.start_time.timestamp())
+            return
         started = at if self.flow.started is None else self.flow.started
         ended = at if isinstance(state, Finished) else None
-        self.flow = RunLook(type(state).__name__, _brief(state.message), started, ended)
+        self.flow = RunLook(name, message, started, ended)
 
     def _look(self, number: int) -> NodeLook:
         node = self._nodes[number]
@@ -215,6 +225,8 @@ class Feed:
 
         The first, because what failed later mostly failed because of it; and a sentence that stays can be read.
         """
+        if self.flow.due is not None:
+            return self.flow.message
         rank, _, number = max(
             (
                 (_RANK.get(type(node.state), -1), -(node.ended or 0.0), -number)

@@ -69,7 +69,10 @@ class NodeLook:
 
 @dataclass(frozen=True, slots=True)
 class RunLook:
-    """How the flow run is right now; `sentence` is the one line below the picture that answers why."""
+    """How the flow run is right now; `sentence` is the one line below the picture that answers why.
+
+    `due` is when a run that waits for its schedule begins.
+    """
 
     state: str
     message: str = ""
@@ -77,6 +80,7 @@ class RunLook:
     ended: float | None = None
     paused: bool = False
     sentence: str = ""
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,11 +156,13 @@ def counts_text(looks: Iterable[NodeLook]) -> str:
 
 
 def run_texts(run: RunLook, looks: Sequence[NodeLook], now: float) -> tuple[str, str, str]:
-    """Return the words of the header: state, progress, elapsed time; empty where there is nothing to say."""
+    """Return the words of the header: state, progress, elapsed time or how long a run waits; empty if nothing."""
     if not run.state:
         count = len(looks)
         return "not run yet", ("" if not count else "1 task" if count == 1 else f"{count} tasks"), ""
     state = "Paused" if run.paused and not is_over(run.state) else clean(run.state)
+    if run.due is not None and run.ended is None:
+        return state, progress(looks) if looks else "", countdown(run.due - now)
     end = now if run.ended is None else run.ended
     return state, progress(looks) if looks else "", "" if run.started is None else duration(end - run.started)
 

@@ -56,7 +56,8 @@ function isLook(data: unknown): data is NodeLook {
 
 function isRunLook(data: unknown): data is RunLook {
   if (!isRecord(data) || !isText(data["state"]) || !isText(data["message"]) || !isText(data["sentence"])) return false;
-  return isTime(data["started"]) && isTime(data["ended"]) && typeof data["paused"] === "boolean";
+  const isTimed = isTime(data["started"]) && isTime(data["ended"]) && isTime(data["due"] ?? null); // not in old notebooks
+  return isTimed && typeof data["paused"] === "boolean";
 }
 
 function isRecord(data: unknown): data is Loose {

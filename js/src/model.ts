@@ -58,6 +58,7 @@ export const NO_RUN: RunLook = {
   ended: null,
   paused: false,
   sentence: "",
+  due: null,
 };
 
 const NOT_RUN: Omit<NodeLook, "node"> = {
@@ -137,8 +138,14 @@ export function isOver(flow: RunLook): boolean {
   return flow.ended !== null;
 }
 
+/** When a run that waits for its schedule begins; notebooks that were saved by an earlier version do not say it. */
+export function startOf(flow: RunLook): number | null {
+  return flow.ended === null ? (flow.due ?? null) : null;
+}
+
+/** Whether something goes on, or will when its scheduled time has come: there is something to stop. */
 export function isRunning(flow: RunLook): boolean {
-  return flow.started !== null && flow.ended === null;
+  return (flow.started !== null || startOf(flow) !== null) && flow.ended === null;
 }
 
 /** Whether the picture speaks the protocol that this code was written for. */

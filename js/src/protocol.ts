@@ -40,6 +40,7 @@ export interface RunLook {
   readonly ended: number | null;
   readonly paused: boolean;
   readonly sentence: string;
+  readonly due: number | null;
 }
 
 /** Everything that does not change during a run: the drawing, what its nodes are, what may be asked. */

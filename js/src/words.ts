@@ -5,7 +5,7 @@
 
 import { FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
 import { clean } from "./measure";
-import { familyCounts, familyOf, isOver, type Model, type Request } from "./model";
+import { familyCounts, familyOf, isOver, type Model, type Request, startOf } from "./model";
 import type { NodeCard, NodeLook, RunLook, Verb } from "./protocol";
 
 const MINUTE = 60;
@@ -93,13 +93,14 @@ export function countsText(model: Model): string {
 export function runTexts(model: Model, now: number): { state: string; progress: string; elapsed: string } {
   const { flow: run, looks } = model;
   const count = looks.size;
+  const start = startOf(run);
   if (run.state === "") {
     return { state: "not run yet", progress: count === 0 ? "" : count === 1 ? "1 task" : `${count} tasks`, elapsed: "" };
   }
   return {
     state: run.paused && !isDone(run.state) ? "Paused" : clean(run.state),
     progress: count === 0 ? "" : progress(model),
-    elapsed: run.started === null ? "" : duration((run.ended ?? now) - run.started),
+    elapsed: start !== null ? countdown(start - now) : run.started === null ? "" : duration((run.ended ?? now) - run.started),
   };
 }
 

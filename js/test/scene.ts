@@ -81,7 +81,7 @@ export function look(node: number, state: string, more: Partial<NodeLook> = {}):
 }
 
 export function runLook(state: string, more: Partial<RunLook> = {}): RunLook {
-  return { state, message: "", started: null, ended: null, paused: false, sentence: "", ...more };
+  return { state, message: "", started: null, ended: null, paused: false, sentence: "", due: null, ...more };
 }
 
 export function bundleOf(scene: Scene, snapshot: Snapshot, live: boolean): Bundle {
