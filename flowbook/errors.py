@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowbook import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -41,6 +43,8 @@ def shown(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything; a message must still be made
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    if redaction.known:
+        text = redaction.redact(text)  # before it is cut: half a secret is one, too
     text = " ".join(text.split())
     if len(text) <= limit:
         return text

@@ -47,6 +47,7 @@ class Parameter(Task):
         tags: words to find it by.
         type: what its values are, for forms and command lines; by default, what the tasks that take it are
             annotated with, else the type of `default`.
+        sensitive: its value is a secret: it is masked in all text that flowbook makes, pictures and logs included.
 
     Raises:
         TypeMismatch: the default is not of that type.
@@ -66,6 +67,8 @@ class Parameter(Task):
         required: bool | None = None,
         tags: Iterable[str] | None = None,
         type: Any = None,  # noqa: A002 - what everybody calls it
+        *,
+        sensitive: bool = False,
     ) -> None:
         if not name or not isinstance(name, str):
             raise TypeError(f"a parameter needs a name, not {shown(name)}: Parameter('country').")
@@ -78,6 +81,7 @@ class Parameter(Task):
                     "Change one of the two."
                 )
             self._declare(name, type)
+        self.sensitive = bool(sensitive)
         # its value is given, not worked out: the configured retries of tasks are none of its business
         super().__init__(name=name, slug=name, tags=tags, checkpoint=False, max_retries=0)
 

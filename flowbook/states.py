@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowbook.contexts import context as run_context
 from flowbook.contexts import current_tags
 from flowbook.errors import shown
+from flowbook.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,7 +123,7 @@ class State:
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        return f'<{name}: "{self.message}">' if self.message else f"<{name}>"
+        return f'<{name}: "{redact(str(self.message))}">' if self.message else f"<{name}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State) or type(self) is not type(other):

@@ -7,7 +7,8 @@ A page is read from top to bottom. These parts are run, in one namespace per pag
   prompt, line breaks apart. ``...`` stands for anything.
 * A block of ``ipython``: one notebook cell; its first use on a page is ``%load_ext flowbook``.
 * ``<!-- picture: expression -->`` above an image: the image is what the expression draws. Statements before it are
-  parted by ``;``. `half_way`, `every_state` and `in_the_middle` of `tests.guide_pictures` are at hand. ``bash .ci/golden`` writes them.
+  parted by ``;``. `half_way`, `every_state` and `in_the_middle` of `tests.guide_pictures` are at hand.
+  ``bash .ci/golden`` writes them.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def in_the_middle(flow: Flow, name: str, index: int, theme: Theme = "light") -> 
         body = task.run
 
         def run(**inputs: Any) -> Any:
-            clock.advance(0.2)
+            clock.advance(clock.now() + 0.2)
             if (task.name, context.get("map_index")) == (name, index):
                 drawn.append(flow.to_svg(theme=theme))
             return body(**inputs)

@@ -52,7 +52,7 @@ HEAVY = (
 
 # Beyond the standard library, the lower floors may import this, and only where it says.
 ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
-    "cloudpickle": ("flowbook/engine/executors/", "flowbook/saving.py"),
+    "cloudpickle": ("flowbook/engine/executors/", "flowbook/saving.py", "flowbook/utilities/debug.py"),
     "cronsim": "flowbook/schedules/clocks.py",
     "dateutil": "flowbook/schedules/clocks.py",
     # bodies of tasks load what they need when they run
@@ -63,6 +63,7 @@ ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
     "nbformat": "flowbook/tasks/jupyter.py",
     "papermill": "flowbook/tasks/jupyter.py",
     "pydantic": "flowbook/forms.py",
+    "tomli": "flowbook/configuration.py",
 }
 
 FLOORS_ABOVE = ("flowbook/view/", "flowbook/notebook/", "flowbook/cli.py")

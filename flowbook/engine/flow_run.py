@@ -13,11 +13,13 @@ from flowbook.engine import messages as m
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.story import Story, tell
 from flowbook.errors import shown
+from flowbook.signals import FlowbookSignal
 from flowbook.states import Mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowbook.artifacts import Artifact
     from flowbook.engine.executors import Executor
     from flowbook.engine.runner import Runner
     from flowbook.events import Event
@@ -106,6 +108,11 @@ class FlowRun:
     def is_held(self) -> bool:
         """Whether the run was paused: nothing new is started."""
         return self.runner.machine.held
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """The links and texts that bodies left with this run (`flowbook.artifacts`), in order."""
+        return list(self.runner.artifacts.values())
 
     def story(self, task: Task) -> Story:
         """Tell how and why a task came to the state it is in.
@@ -237,7 +244,7 @@ class FlowRun:
         with self._deciding:
             if error is None and self.runner.mailbox and not self.state.is_finished():
                 return False
-            self.error = error if isinstance(error, Exception) else None
+            self.error = error if isinstance(error, (Exception, FlowbookSignal)) else None
             self._over.set()
         self._tell()
         if self._over.is_set():  # otherwise a watcher let it go on

@@ -190,5 +190,6 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "resume": lambda frame: frame.number in frame.runner.machine.resumed,
     "logger": _logger,
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
+    "_artifacts": lambda frame: frame.runner.artifacts,
     "map_index": lambda frame: frame.runner.plan.map_index(frame.number),
 }

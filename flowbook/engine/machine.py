@@ -44,9 +44,9 @@ import operator
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowbook import signals
+from flowbook import redaction, signals
 from flowbook.engine import messages as m
-from flowbook.engine.ends import failure, innermost, said, verdict_of
+from flowbook.engine.ends import failure, innermost, keep_secrets, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
 from flowbook.engine.mapping import (
     Family,
@@ -338,6 +338,8 @@ class Machine:
     # -- moves -------------------------------------------------------------------------------------------------------
 
     def _say(self, at: float, task: int, state: State) -> None:
+        if redaction.known:
+            keep_secrets(state)
         if task == FLOW:
             self.flow_state = state
         else:
@@ -355,7 +357,7 @@ class Machine:
         return state
 
     def _note(self, at: float, text: str) -> None:
-        self.log.append(at, FLOW, Note("request", text))
+        self.log.append(at, FLOW, Note("request", redaction.redact(text)))
 
     def _settle(self, at: float) -> None:
         """Decide on all tasks whose waiting is over; a queue, since a skip may run down a chain of any length."""

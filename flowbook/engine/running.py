@@ -21,6 +21,7 @@ from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
 from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
+from flowbook.engine.printing import masked_printing
 from flowbook.engine.questions import consult
 from flowbook.engine.restarting import Part, kept_states, part_of
 from flowbook.engine.runner import Runner
@@ -59,6 +60,8 @@ def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, /, *args: 
     with _ends_anyway(run):
         _show(run, asked=options.get("show"))
         _drive(run)
+    if run.error is not None:
+        raise run.error  # inside of raise_on_exception
     if options.get("show") is None:
         _log_failures(run)
     return run.state
@@ -104,7 +107,7 @@ async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None
         with _ends_anyway(run):
             _show(run, asked=options.get("show"))
             await _drive_cooperatively(run)
-        return run.state
+        return run.wait(0)
     over = asyncio.Event()
 
     def tell(run: FlowRun | ScheduledRuns) -> None:
@@ -172,6 +175,8 @@ def _scheduled(
         if elsewhere:
             _let_go_of_bodies(run)
         _drive(run)
+        if run.error is not None:
+            raise run.error  # inside of raise_on_exception
         if options.get("show") is None and not elsewhere:
             _log_failures(run)
 
@@ -299,14 +304,14 @@ def _drive(run: FlowRun) -> None:
     """
     runner = run.runner
     try:
-        with interrupts(runner), _ends_anyway(run), run_context(runner):
+        with interrupts(runner), _ends_anyway(run), run_context(runner), masked_printing(runner.plan.tasks):
             for seconds in naps(run):
                 runner.bell.wait(seconds)
             while True:
                 if _open(run):
                     run.executor.drive(runner)
                 _close(run)
-                if run.settle():
+                if run.settle(runner.raised):
                     break
     except (RunInterrupted, BodyStopped) as interrupt:
         raise interrupt.with_traceback(None) from None
@@ -346,14 +351,14 @@ async def _drive_cooperatively(run: FlowRun) -> None:
 
     from flowbook.engine.executors.cooperative import drive_cooperatively  # noqa: PLC0415 - loads asyncio
 
-    with _ends_anyway(run), run_context(run.runner):
+    with _ends_anyway(run), run_context(run.runner), masked_printing(run.runner.plan.tasks):
         for seconds in naps(run):
             await asyncio.sleep(min(seconds, _GLANCE))  # nothing can ring a bell here
         while not run.is_over:
             if _open(run):
                 await drive_cooperatively(run.runner)
             _close(run)
-            run.settle()
+            run.settle(run.runner.raised)
 
 
 def _open(run: FlowRun) -> bool:

@@ -117,6 +117,7 @@ class Task:
     auto_generated: bool = False
     # whether a restarted run does this again, though the run before it ended it well
     runs_anew: bool = False
+    sensitive: bool = False
     run_signature: RunSignature
     # of an instance: how it is called inside a flow; of a class: how it is made
     __signature__ = SignatureOfCall()
@@ -597,5 +598,6 @@ _METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - 
     "run",
     "run_signature",
     "runs_anew",
+    "sensitive",
     "tags",
 }

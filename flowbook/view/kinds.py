@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import shown
 from flowbook.parameters import Parameter
+from flowbook.redaction import redact
 from flowbook.tasks.base import Task
 from flowbook.tasks.core import collections, operators
 from flowbook.view.measure import clean
@@ -69,7 +70,7 @@ def name_of(task: Task) -> str:
         return shown(task.value, 60)
     if _class_of(task) == "CompareValue":
         return f"= {shown(getattr(task, 'value', None), 60)}"
-    return task.name
+    return redact(task.name)
 
 
 def is_aside(kind: Kind) -> bool:

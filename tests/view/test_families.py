@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowbook import Flow, Task, context, signals, task, unmapped
+from flowbook import Flow, Parameter, Task, context, signals, task, unmapped
 from flowbook.engine.clock import VirtualClock
 from flowbook.states import Cached, Failed, Looped, Mapped, Pending, Retrying, Running, Success, TriggerFailed
 from flowbook.view.families import MOST_ROWS, Family
@@ -365,3 +365,20 @@ def test_states_of_a_mapped_parent_end_the_map() -> None:
     look = looks_of(flow)["read"]
     assert look.ended is not None
     assert look.started is not None
+
+
+def test_children_that_hand_a_secret_on_are_told_of_without_it() -> None:
+    @task
+    def with_word(x: int, word: str) -> str:
+        return word if x else "nothing to hide"
+
+    with Flow("secrets") as flow:
+        made = with_word.map(numbers(2), unmapped(Parameter("word", sensitive=True)))
+    flow.run(show=False, word="abc")
+    assert flow.last_run is not None
+    feed = Feed(flow.last_run.runner)
+    number = number_of(flow, made)
+    for _ in range(2):  # before and after the results are let go
+        assert [row.result for row in feed.children(number).rows] == ["'nothing to hide'", "***"]
+        feed.close()
+    assert "abc" not in json.dumps(flow.last_run._repr_mimebundle_())
