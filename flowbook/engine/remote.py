@@ -16,7 +16,7 @@ import logging
 import os
 import time
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowbook.contexts import install_frame, restore_frame
@@ -29,8 +29,10 @@ from flowbook.triggers import all_successful
 from flowbook.utilities.logging import get_logger, taking_records
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Awaitable, Callable
 
+    from flowbook.artifacts import Artifact
     from flowbook.engine.runner import Runner
     from flowbook.tasks.base import Task
 
@@ -99,6 +101,7 @@ class Outcome:
         error: what it raised instead, a signal for example.
         logs: what it logged, in order.
         seconds: how long the body took.
+        artifacts: what it left for people to look at, by id.
 
     """
 
@@ -106,14 +109,17 @@ class Outcome:
     error: BaseException | None = None
     logs: tuple[LogLine, ...] = ()
     seconds: float = 0.0
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
 
     def __reduce__(self) -> Any:
         packed = None if self.error is None else packed_error(self.error)
-        return _arrived, (self.value, packed, self.logs, self.seconds)
+        return _arrived, (self.value, packed, self.logs, self.seconds, self.artifacts)
 
 
-def _arrived(value: Any, packed: bytes | None, logs: tuple[LogLine, ...], seconds: float) -> Outcome:
-    return Outcome(value, None if packed is None else unpacked_error(packed), logs, seconds)
+def _arrived(
+    value: Any, packed: bytes | None, logs: tuple[LogLine, ...], seconds: float, artifacts: dict[str, Artifact]
+) -> Outcome:
+    return Outcome(value, None if packed is None else unpacked_error(packed), logs, seconds, artifacts)
 
 
 # -- where the engine is ---------------------------------------------------------------------------------------------
@@ -161,6 +167,7 @@ def facts_of_run(runner: Runner) -> dict[str, Any]:
         "name": runner.name,
         "flow": runner.plan.flow.name,
         "started": runner.started,
+        "scheduled_for": runner.scheduled_for,
         "parameters": runner.parameters,
         "given": runner.given,
     }
@@ -220,7 +227,7 @@ def run_attempt(attempt: Attempt, *, tell: Callable[[LogLine], None] | None = No
     finally:
         seconds = time.perf_counter() - begun
         restore_frame(token)
-    return Outcome(value, error, tuple(lines), seconds)
+    return Outcome(value, error, tuple(lines), seconds, frame.runner.artifacts)
 
 
 def _called(attempt: Attempt, *, keeps_time: bool) -> Any:
@@ -265,6 +272,8 @@ class _StandIn:
         self.run_id: str = run["id"]
         self.name: str = run["name"]
         self.started: float = run["started"]
+        self.scheduled_for: dt.datetime | None = run["scheduled_for"]
+        self.artifacts: dict[str, Artifact] = {}
         self.parameters: dict[str, Any] = run["parameters"]
         self.given: dict[str, Any] = run["given"]
         self.task_contexts = {0: facts["given"]} if facts["given"] else {}

@@ -160,7 +160,7 @@ def _scheduled(
     if clock.is_virtual:
         options = {**options, "clock": clock}  # one time for all runs; a real clock is set anew for each
     for each in getattr(flow.schedule, "clocks", ()):  # better told now than in a month
-        parameter_values(flow, parameters, options, getattr(each, "parameter_defaults", None))
+        parameter_values(flow, parameters, options, of_clock=getattr(each, "parameter_defaults", None))
 
     def make(event: ClockEvent, before: FlowRun | None) -> FlowRun:
         # what an earlier run left, and the id of a run, are meant for one run
