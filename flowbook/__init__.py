@@ -21,8 +21,12 @@ from flowbook.contexts import context
 from flowbook.edges import Edge
 from flowbook.errors import nearest as _nearest
 from flowbook.flows import Flow
+from flowbook.mapping import flatten, mapped, unmapped
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
+from flowbook.tasks.control_flow.apply import apply_map
+from flowbook.tasks.control_flow.case import case
+from flowbook.tasks.core.resource_manager import resource_manager
 from flowbook.utilities.tasks import as_task, tags, task
 
 if _TYPE_CHECKING:
@@ -67,14 +71,20 @@ __all__ = [
     "Flow",
     "Parameter",
     "Task",
+    "apply_map",
     "as_task",
+    "case",
     "config",
     "context",
     "current",
+    "flatten",
     "load_ipython_extension",
+    "mapped",
+    "resource_manager",
     "signals",
     "states",
     "tags",
     "task",
     "triggers",
+    "unmapped",
 ]

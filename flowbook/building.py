@@ -9,9 +9,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowbook.configuration import config
+from flowbook.contexts import given_values
 from flowbook.edges import Edge, checked_key
 from flowbook.errors import CycleError, FlowError, giving, shown
+from flowbook.fitting import check_edge
 from flowbook.graphs import Graph, Node, path_between
+from flowbook.mapping import EdgeAnnotation, flags_of
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
 from flowbook.tasks.core.collections import Constant, as_task, holds_tasks
@@ -49,7 +52,11 @@ class GrowingGraph(Graph):
                 f"{shown(task)} is not a task. Decorate a function with @task, or convert a value with as_task()."
             )
         if task not in self.nodes:
-            self.nodes[task] = Node(self._new_slug(task))
+            node = Node(self._new_slug(task))
+            block = given_values().get("_block")
+            if block is not None:  # the innermost open `with case(...)` or the like
+                block.add_task(task, self)
+            self.nodes[task] = node
             if self._memo:
                 self._memo.clear()
         return task
@@ -91,7 +98,7 @@ class GrowingGraph(Graph):
             task: the task that is bound.
             arguments: values by argument name.
             upstream_tasks: what the task waits for without taking a result.
-            mapped: the edges made here are mapped.
+            mapped: the edges made here are mapped, unless an annotation of the value says otherwise.
             validate: check duplicate keys and circles at once; as configured when not given.
 
         Raises:
@@ -100,31 +107,46 @@ class GrowingGraph(Graph):
         """
         if isinstance(task, Parameter) and (arguments or upstream_tasks is not None):
             refuse_waiting(task, upstream_tasks or arguments)
-        flow: Any = self  # every growing graph is a flow
-        data: list[tuple[str | None, Task]] = []
-        constants: dict[str, Any] = {}
-        for key, value in arguments.items():
-            if isinstance(value, Task):
-                if type(value) is Constant and not mapped and value not in self.nodes:
-                    constants[key] = value.value
-                else:
-                    data.append((key, value))
-            elif mapped or holds_tasks(value):
-                data.append((key, as_task(value, flow)))
-            else:
-                constants[key] = value
+        data, constants = self._sorted_out(arguments, mapped=mapped)
         if upstream_tasks is not None:
-            data.extend((None, as_task(value, flow)) for value in several(upstream_tasks, "upstream_tasks"))
+            for before in several(upstream_tasks, "upstream_tasks"):
+                value, is_mapped, is_flattened = flags_of(before, is_mapped=mapped)
+                data.append((None, self._made(value), is_mapped, is_flattened))
         # what is upstream first, so that the order of adding is one in which the flow can run
-        for _, upstream in data:
+        for _, upstream, _, _ in data:
             if upstream not in self.nodes:
                 self.add_task(upstream)
         self.add_task(task)
         validating = _validating(validate)
         if constants:
             self._bind_constants(task, constants, validating=validating)
-        for argument, upstream in data:
-            self._join(Edge(upstream, task, argument, mapped), validating=validating)
+        for name, upstream, is_mapped, is_flattened in data:
+            self._join(Edge(upstream, task, name, is_mapped, is_flattened), validating=validating)
+
+    def _sorted_out(
+        self, arguments: Mapping[str, Any], *, mapped: bool
+    ) -> tuple[list[tuple[str | None, Task, bool, bool]], dict[str, Any]]:
+        """Return what needs an edge, with its key and flags, and what is a constant of the task."""
+        data: list[tuple[str | None, Task, bool, bool]] = []
+        constants: dict[str, Any] = {}
+        for key, argument in arguments.items():
+            value, is_mapped, is_flattened = argument, mapped, False
+            if isinstance(argument, EdgeAnnotation):
+                value, is_mapped, is_flattened = flags_of(argument, is_mapped=mapped)
+            if isinstance(value, Task):
+                if type(value) is Constant and not (is_mapped or is_flattened) and value not in self.nodes:
+                    constants[key] = value.value
+                else:
+                    data.append((key, value, is_mapped, is_flattened))
+            elif is_mapped or is_flattened or holds_tasks(value):
+                data.append((key, self._made(value), is_mapped, is_flattened))
+            else:
+                constants[key] = value
+        return data, constants
+
+    def _made(self, value: Any) -> Task:
+        flow: Any = self  # every growing graph is a flow
+        return as_task(value, flow)
 
     def add_edge(
         self,
@@ -185,7 +207,7 @@ class GrowingGraph(Graph):
         Args:
             task: the task, or a value.
             upstream_tasks: what it waits for without taking a result.
-            downstream_tasks: what waits for it; never mapped.
+            downstream_tasks: what waits for it; not mapped by `mapped`, but by an annotation.
             keyword_tasks: what it takes the results of, by argument.
             mapped: the edges to the task are mapped.
             validate: check duplicate keys and circles at once; as configured when not given.
@@ -213,6 +235,12 @@ class GrowingGraph(Graph):
         node = self.nodes[edge.downstream_task]
         if validating:
             self._refuse_invalid(edge, node)
+        if (
+            edge.key is not None
+            and edge.downstream_task.run_signature.takes_types
+            and edge.upstream_task.run_signature.gives_type
+        ):
+            check_edge(self.nodes, edge)
         held = node.hold(edge)
         if held is not edge:
             return held

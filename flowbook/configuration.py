@@ -33,11 +33,15 @@ USER_FILE = "~/.flowbook/config.toml"
 _FILE_VARIABLE = f"{PREFIX}USER_CONFIG_PATH"
 
 DEFAULTS: dict[str, Any] = {
+    # where flowbook keeps files: flows that were saved by name
+    "home_dir": "~/.flowbook",
     "flows": {
         # check each edge (duplicate keys, cycles) when it is made rather than when the flow is validated or run
         "eager_edge_validation": False,
         # wait for the schedule of a flow that has one
         "run_on_schedule": True,
+        # an edge between annotations that cannot fit each other is refused instead of warned about
+        "strict_types": False,
     },
     "tasks": {"defaults": {"max_retries": 0, "retry_delay": None, "timeout": None}},
     "logging": {

@@ -6,6 +6,7 @@ import keyword
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
+from flowbook.mapping import EdgeAnnotation, flags_of
 from flowbook.tasks.base import Task, constructors
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Edge:
     """A dependency between two tasks.
 
     Args:
-        upstream_task: the task that goes first.
+        upstream_task: the task that goes first; `flowbook.mapped`, `unmapped` and `flatten` around either end beat
+            the flags.
         downstream_task: the task that waits.
         key: the argument of the downstream task that gets the result; None for a state dependency.
         mapped: run the downstream task once per element of the result.
@@ -61,6 +63,10 @@ class Edge:
         flattened: bool | None = None,
         flow: Flow | None = None,
     ) -> None:
+        is_mapped, is_flattened = bool(mapped), bool(flattened)
+        for end in (upstream_task, downstream_task):
+            if isinstance(end, EdgeAnnotation):
+                _, is_mapped, is_flattened = flags_of(end, is_mapped=is_mapped, is_flattened=is_flattened)
         if not isinstance(upstream_task, Task):
             upstream_task = constructors["as_task"](upstream_task, flow=flow)
         if not isinstance(downstream_task, Task):
@@ -70,8 +76,8 @@ class Edge:
         self.upstream_task: Task = upstream_task
         self.downstream_task: Task = downstream_task
         self.key = key if key is None or (type(key) is str and key in _good_keys) else checked_key(key)
-        self.mapped = bool(mapped)
-        self.flattened = bool(flattened)
+        self.mapped = is_mapped
+        self.flattened = is_flattened
 
     @property
     def tasks(self) -> set[Task]:

@@ -16,9 +16,10 @@ from flowbook.states import Finished, Looped, Running, Scheduled, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["FLOW", "Event", "Folded", "Log", "Note", "Record", "event_of", "fold"]
+__all__ = ["FLOW", "Event", "Folded", "Log", "Note", "Record", "Spread", "event_of", "fold"]
 
-# A row of the log: when (seconds since the epoch), which task (its number in the plan), and what (a state or a note).
+# A row of the log: when (seconds since the epoch), which task (its number in the plan), and what (a state, a note, or
+# that a mapped task was spread).
 Record = tuple[float, int, Any]
 
 # The task number of records that are about the flow as a whole.
@@ -77,18 +78,33 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A mapped task got its children.
+
+    Attributes:
+        base: the number of the first child; the others follow.
+        width: how many there are.
+
+    """
+
+    base: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Event:
     """One thing that happened.
 
     Attributes:
         seq: its place in the run's list, from 0.
         at: when, in seconds since the epoch.
-        kind: "state", "request" or "log".
-        task: the slug of the task, or "" for the flow as a whole.
+        kind: "state", "request", "log", or "mapped" (a mapped task got its children).
+        task: the slug of the task, or "" for the flow as a whole; a mapped child's has its index, ``double-1[3]``.
         state: the name of the state class, for kind "state".
         message: the state's message, or the note's words.
         due: when a waiting state may go on, in seconds since the epoch.
         level: of a log line.
+        width: how many children a mapped task got, for kind "mapped".
 
     >>> Event(0, 1.5, "state", task="add-1", state="Success").to_dict()
     {'seq': 0, 'at': 1.5, 'kind': 'state', 'task': 'add-1', 'state': 'Success'}
@@ -103,6 +119,7 @@ class Event:
     message: str = ""
     due: float | None = None
     level: str = ""
+    width: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can carry, without the empty fields."""
@@ -129,6 +146,8 @@ def event_of(seq: int, record: Record, slugs: Sequence[str]) -> Event:
         start_time = what.start_time if isinstance(what, Scheduled) else None
         due = start_time.timestamp() if start_time is not None else None
         return Event(seq, at, "state", slug, type(what).__name__, what.message or "", due)
+    if isinstance(what, Spread):
+        return Event(seq, at, "mapped", slug, width=what.width)
     return Event(seq, at, what.kind, slug, "", what.text, None, what.level)
 
 

@@ -141,6 +141,32 @@ class State:
             slots["result"] = shown(self.result, 1000)
         return None, slots
 
+    def serialize(self) -> dict[str, Any]:
+        """Return this state as a dict that JSON can carry; of a value it cannot carry, the type and a few words.
+
+        >>> Retrying("later", run_count=2, start_time=dt.datetime(2026, 11, 22)).serialize()["start_time"]
+        {'$datetime': '2026-11-22T00:00:00+00:00'}
+
+        """
+        from flowbook.serialization import state_document  # noqa: PLC0415 - loaded when somebody asks
+
+        return state_document(self)
+
+    @staticmethod
+    def deserialize(document: dict[str, Any]) -> State:
+        """Return the state which `serialize` wrote.
+
+        Raises:
+            FlowError: the document describes no state that is known here.
+
+        >>> State.deserialize(Success("done", result=(1, 2)).serialize()).result
+        (1, 2)
+
+        """
+        from flowbook.serialization import state_from  # noqa: PLC0415 - likewise
+
+        return state_from(document)
+
     def without_result(self) -> State:
         """Return the same state with no result."""
         made = object.__new__(type(self))

@@ -4,21 +4,24 @@ A trigger is any callable that takes a dict of `Edge` to `State` and returns a b
 The built-in ones also have a `judge`, which answers with a `Verdict`: passed or not, the sentence that says why, and
 the edges that decided. That is what makes "why did this task end like this?" an exact answer.
 
-States are counted once each: a task bound through two edges is one upstream state.
+States are counted once each: a task bound through two edges is one upstream state. Where a task takes the results of
+all children of a mapped task, the state of each child counts, and that of their parent does not.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from flowbook import signals
 from flowbook.contexts import context
 from flowbook.errors import shown
-from flowbook.states import Failed, Paused, Skipped, State, TriggerFailed
+from flowbook.states import Failed, Finished, Mapped, Paused, Skipped, State, Success, TriggerFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from flowbook.edges import Edge
 
@@ -31,9 +34,11 @@ __all__ = [
     "always_run",
     "any_failed",
     "any_successful",
+    "expanded",
     "judge",
     "manual_only",
     "not_all_skipped",
+    "resource_is_set_up",
     "some_failed",
     "some_successful",
 ]
@@ -127,25 +132,62 @@ def judge(trigger: Callable[[dict[Edge, State]], Any], upstream_states: dict[Edg
     )
 
 
+def expanded(states: Mapping[Edge, State]) -> list[tuple[Edge, Collection[State]]]:
+    """Return for each edge the states that count: those of the children, where all of them come together.
+
+    An edge that is not mapped hands over the results of all children of a mapped task; one that is mapped, or leads
+    from any other task, has one state. A task mapped over nothing has no children: it counts itself, as a success.
+
+    Args:
+        states: the final states upstream, by edge.
+
+    """
+    return [(edge, counted(edge, state)) for edge, state in states.items()]
+
+
+def counted(edge: Edge, state: State) -> Collection[State]:
+    """Return the states that count for one edge; see `expanded`."""
+    if edge.mapped or not isinstance(state, Mapped):
+        return (state,)
+    children: Any = state.map_states
+    if type(None) in set(map(type, children)):
+        children = [child for child in children if child is not None]
+    return children or (state,)
+
+
+# What rules ask of a state depends on its class alone, so the states of 100,000 children are looked at as the one or
+# two classes they have.
+
+
+def _failed(kind: type[State]) -> bool:
+    return issubclass(kind, Failed)
+
+
+def _successful(kind: type[State]) -> bool:
+    return issubclass(kind, Success)
+
+
+def _finished(kind: type[State]) -> bool:
+    return issubclass(kind, Finished)
+
+
+def _kinds(states: Mapping[Edge, State]) -> list[tuple[Edge, set[type[State]]]]:
+    return [(edge, set(map(type, counting))) for edge, counting in expanded(states)]
+
+
+def _edges(kinds: list[tuple[Edge, set[type[State]]]], wanted: Callable[[type[State]], bool]) -> tuple[Edge, ...]:
+    return tuple(edge for edge, found in kinds if any(map(wanted, found)))
+
+
 def _refused(reason: str) -> State:
     return signals.TRIGGERFAIL(reason).state
 
 
-def _failed(state: State) -> bool:
-    return isinstance(state, Failed)
-
-
-def _successful(state: State) -> bool:
-    return state.is_successful()
-
-
-def _edges(states: Mapping[Edge, State], wanted: Callable[[State], bool]) -> tuple[Edge, ...]:
-    return tuple(edge for edge, state in states.items() if wanted(state))
-
-
-def _every(name: str, wanted: Callable[[State], bool], otherwise: str) -> Callable[[Mapping[Edge, State]], Verdict]:
+def _every(
+    name: str, wanted: Callable[[type[State]], bool], otherwise: str
+) -> Callable[[Mapping[Edge, State]], Verdict]:
     def rule(states: Mapping[Edge, State]) -> Verdict:
-        against = _edges(states, lambda state: not wanted(state))
+        against = _edges(_kinds(states), lambda kind: not wanted(kind))
         if not against:
             return Verdict(passed=True, reason=f'Trigger "{name}" passed.', decided_by=tuple(states))
         reason = f'Trigger was "{name}" but {otherwise}.'
@@ -154,9 +196,10 @@ def _every(name: str, wanted: Callable[[State], bool], otherwise: str) -> Callab
     return rule
 
 
-def _any(name: str, wanted: Callable[[State], bool], otherwise: str) -> Callable[[Mapping[Edge, State]], Verdict]:
+def _any(name: str, wanted: Callable[[type[State]], bool], otherwise: str) -> Callable[[Mapping[Edge, State]], Verdict]:
     def rule(states: Mapping[Edge, State]) -> Verdict:
-        in_favour = _edges(states, wanted)
+        kinds = _kinds(states)
+        in_favour = _edges(kinds, wanted)
         if in_favour or not states:
             return Verdict(passed=True, reason=f'Trigger "{name}" passed.', decided_by=in_favour)
         reason = f'Trigger was "{name}" but {otherwise}.'
@@ -173,37 +216,50 @@ def _manual(states: Mapping[Edge, State]) -> Verdict:
 
 
 def _not_all_skipped(states: Mapping[Edge, State]) -> Verdict:
-    if states and all(isinstance(state, Skipped) for state in states.values()):
+    if states and all(issubclass(kind, Skipped) for _, found in _kinds(states) for kind in found):
         reason = 'Trigger was "not_all_skipped" but all of the upstream tasks were skipped.'
         return Verdict(passed=False, reason=reason, state=Skipped(reason), decided_by=tuple(states))
     return _every("not_all_skipped", _successful, "some of the upstream tasks failed")(states)
 
 
+def _set_up(states: Mapping[Edge, State]) -> Verdict:
+    missing = tuple(
+        edge
+        for edge, found in _kinds(states)
+        if edge.key is not None and not all(_successful(kind) and not issubclass(kind, Skipped) for kind in found)
+    )
+    if missing:
+        reason = 'Trigger was "resource_is_set_up" but the resource was not set up, so nothing is left to clean up.'
+        return Verdict(passed=False, reason=reason, state=Skipped(reason), decided_by=missing)
+    return _every("resource_is_set_up", _finished, "some of the upstream tasks were not finished")(states)
+
+
 def _some(
     name: str,
-    wanted: Callable[[State], bool],
+    wanted: Callable[[type[State]], bool],
     at_least: float | None,
     at_most: float | None,
 ) -> Callable[[Mapping[Edge, State]], Verdict]:
     _check_bounds(name, at_least=at_least, at_most=at_most)
 
     def rule(states: Mapping[Edge, State]) -> Verdict:
-        distinct = {id(state): state for state in states.values()}
-        count = sum(map(wanted, distinct.values()))
+        counting = expanded(states)
+        # states are hashed by identity: a set holds each moment once, however equal two of them are
+        kinds = Counter(map(type, set(chain.from_iterable(found for _, found in counting))))
+        total, count = sum(kinds.values()), sum(number for kind, number in kinds.items() if wanted(kind))
         low, high = (
-            None if bound is None else bound * len(distinct) if 0 < bound < 1 else bound
-            for bound in (at_least, at_most)
+            None if bound is None else bound * total if 0 < bound < 1 else bound for bound in (at_least, at_most)
         )
         passed = not states or ((low is None or count >= low) and (high is None or count <= high))
         if passed:
             return Verdict(
                 passed=True,
-                reason=f'Trigger "{name}" passed with {count} of {len(distinct)}.',
-                decided_by=_edges(states, wanted),
+                reason=f'Trigger "{name}" passed with {count} of {total}.',
+                decided_by=_edges(_kinds(states), wanted),
             )
         reason = (
             f'Trigger was "{name}" but thresholds were not met: '
-            f"{count} of {len(distinct)}, at least {at_least}, at most {at_most}."
+            f"{count} of {total}, at least {at_least}, at most {at_most}."
         )
         return Verdict(passed=False, reason=reason, state=_refused(reason), decided_by=tuple(states))
 
@@ -289,7 +345,7 @@ any_failed = Trigger(
 )
 all_finished = Trigger(
     "all_finished",
-    _every("all_finished", lambda state: state.is_finished(), "some of the upstream tasks were not finished"),
+    _every("all_finished", _finished, "some of the upstream tasks were not finished"),
     "Pass when all upstream tasks ended, however they did.",
 )
 always_run = all_finished
@@ -298,4 +354,9 @@ not_all_skipped = Trigger(
     "not_all_skipped",
     _not_all_skipped,
     "Pass when all upstream tasks succeeded and not all of them were skipped.",
+)
+resource_is_set_up = Trigger(
+    "resource_is_set_up",
+    _set_up,
+    "Pass when what the task takes was made, however the others it waits for ended; otherwise it is skipped.",
 )

@@ -317,3 +317,64 @@ def test_triggers_survive_pickle_and_are_the_same_ones() -> None:
     assert again.judge(upstream("fs")).passed
     assert not again.judge(upstream("fsss")).passed
     assert (triggers.all_failed.__name__, repr(triggers.all_failed)) == ("all_failed", "<trigger all_failed>")
+
+
+# -- children of a mapped task ---------------------------------------------------------------------------------------
+
+
+def reduced(crowd: str, *, is_mapped: bool = False) -> dict[Edge, State]:
+    """Return the state of a mapped task whose children are the crowd, as a task downstream is given it."""
+    children = [LETTERS[letter]() for letter in crowd]
+    return {Edge(Task("parent"), Task("downstream"), "x", mapped=is_mapped): Mapped(map_states=children)}
+
+
+@pytest.mark.parametrize("name", MEANING)
+def test_children_of_a_mapped_task_count_like_as_many_tasks(name: str) -> None:
+    trigger: Trigger = getattr(triggers, name)
+    for crowd in CROWDS[1:]:
+        assert trigger.judge(reduced(crowd)).passed is trigger.judge(upstream(crowd)).passed, (name, crowd)
+
+
+@pytest.mark.parametrize("bounds", [(2, None), (None, 2), (0.5, None), (0.25, 0.75)])
+def test_bounds_count_the_children_of_a_mapped_task(bounds: tuple[float | None, float | None]) -> None:
+    for crowd in crowds_of_two_kinds():
+        for trigger in (triggers.some_failed(*bounds), triggers.some_successful(*bounds)):
+            if crowd:
+                assert trigger.judge(reduced(crowd)).passed is trigger.judge(upstream(crowd)).passed, crowd
+
+
+def test_children_and_other_tasks_count_together_and_the_edge_is_named() -> None:
+    states = {**reduced("sfs"), **upstream("s")}
+    mapped_edge, plain_edge = states
+    assert triggers.all_successful.judge(states).decided_by == (mapped_edge,)
+    assert triggers.any_successful.judge(states).decided_by == (mapped_edge, plain_edge)
+    assert triggers.some_successful(0.75, 0.75).judge(states).passed
+
+
+def test_one_child_seen_through_two_edges_counts_once() -> None:
+    (edge, state), downstream = next(iter(reduced("ffs").items())), Task("downstream")
+    states = {edge: state, Edge(edge.upstream_task, downstream, "y"): state}
+    assert triggers.some_failed(at_least=2, at_most=2).judge(states).passed
+
+
+def test_a_mapped_edge_has_the_state_of_the_parent() -> None:
+    assert triggers.all_successful.judge(reduced("ff", is_mapped=True)).passed
+
+
+def test_a_task_mapped_over_nothing_is_a_success() -> None:
+    assert triggers.any_successful.judge(reduced("")).passed
+    assert triggers.not_all_skipped.judge(reduced("")).passed
+    assert not triggers.any_failed.judge(reduced("")).passed
+
+
+def test_children_whose_states_are_not_known_do_not_count() -> None:
+    edge = next(iter(reduced("")))
+    assert triggers.all_failed.judge({edge: Mapped(map_states=[None, Failed()])}).passed
+    assert [len(found) for _, found in triggers.expanded({edge: Mapped(map_states=[None, Failed()])})] == [1]
+
+
+def test_a_trigger_of_ones_own_is_given_the_parent() -> None:
+    seen: list[State] = []
+    states = reduced("sf")
+    judge(lambda given: seen.extend(given.values()), states)
+    assert seen == list(states.values())

@@ -14,6 +14,7 @@ from flowbook.engine.frame import RunFrame
 from flowbook.engine.story import Story, tell
 from flowbook.errors import shown
 from flowbook.signals import FlowbookSignal
+from flowbook.states import Mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,7 @@ class FlowRun:
         self._deciding = threading.RLock()
         self._go_on: Callable[[], None] | None = None
         self._drive_here: Callable[[], None] | None = None
+        self._resume: Callable[[], FlowRun] | None = None
         self._watchers: list[Callable[[FlowRun], None]] = []
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ class FlowRun:
     @property
     def states(self) -> dict[Task, State]:
         """The state of each task, now."""
-        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=True))
+        return dict(zip(self.runner.plan.tasks, self.runner.machine.states, strict=False))  # children come after
 
     def __getitem__(self, task: Task) -> State:
         return self.runner.machine.states[self.runner.plan.number(task)]
@@ -120,6 +122,22 @@ class FlowRun:
 
         """
         return tell(self.runner, self.runner.plan.number(task))
+
+    def children(self, task: Task) -> list[State]:
+        """Return the states of a mapped task's children, by index, while they go on and afterwards.
+
+        Empty for a task that is not mapped, or as long as it is not known how many children it has.
+
+        Raises:
+            FlowError: the task is not part of this run's flow.
+
+        """
+        number, machine = self.runner.plan.number(task), self.runner.machine
+        family = machine.families.get(number)
+        if family is not None:
+            return machine.states[family.base : family.base + family.width]
+        state = machine.states[number]
+        return [child for child in state.map_states if child is not None] if isinstance(state, Mapped) else []
 
     def subscribe(self, reader: Callable[[list[Event]], object]) -> Callable[[], None]:
         """Call `reader` with each new batch of events, on the runner's thread; return the function that ends this."""
@@ -170,10 +188,25 @@ class FlowRun:
         """Start one more task, then hold."""
         self._post(m.StepAsked(self.runner.clock.now()))
 
-    def resume(self, task: Task | None = None) -> None:
-        """Go on: after `pause`, and with tasks that wait for a person (only with `task` when it is given)."""
+    def resume(self, task: Task | None = None) -> FlowRun:
+        """Go on: after `pause`, with tasks that wait for a person, or after a run has failed.
+
+        A run that has failed or was cancelled stays what it is. A new one begins on a thread of its own, with the same
+        parameters, context and executor: it keeps what ended well, and runs all else again. A run that ended well has
+        nothing left to do.
+
+        Args:
+            task: let only this one go on, which waits for a person.
+
+        Returns:
+            The run that goes on: this one, or the new one, which is ``flow.last_run`` then.
+
+        """
         number = None if task is None else self.runner.plan.number(task)
+        if number is None and self.state.is_finished() and not self.state.is_successful() and self._resume is not None:
+            return self._resume()
         self._post(m.ResumeAsked(self.runner.clock.now(), number))
+        return self
 
     def _post(self, stimulus: m.Stimulus) -> None:
         if self.state.is_finished():
@@ -196,6 +229,10 @@ class FlowRun:
     def driven_by(self, go_on: Callable[[], None], drive_here: Callable[[], None]) -> None:
         """Say how the run is driven on when a person lets it go on, and how on the calling thread."""
         self._go_on, self._drive_here = go_on, drive_here
+
+    def resumed_by(self, resume: Callable[[], FlowRun]) -> None:
+        """Say how a run is started that goes on where this one has failed."""
+        self._resume = resume
 
     def settle(self, error: BaseException | None = None) -> bool:
         """Note that nothing more happens by itself, and return True; or False when somebody asked for more meanwhile.
@@ -229,7 +266,7 @@ class FlowRun:
 
     def __repr__(self) -> str:
         machine = self.runner.machine
-        done = len(machine.states) - machine.unfinished
+        done = len(machine.states) - machine.unfinished - len(self.runner.plan.left_out)
         name, state = shown(self.name, 60)[1:-1], type(self.state).__name__
         return f"<FlowRun: {name}, {state}, {done} of {len(machine.states)} tasks>"
 

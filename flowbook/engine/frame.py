@@ -75,12 +75,17 @@ class RunFrame:
     @property
     def described(self) -> Task:
         """The task whose body runs."""
-        return self.runner.plan.tasks[self.number]
+        return self.runner.plan.described[self.number]
 
     @property
     def task_name(self) -> str:
         """The name of the task whose body runs."""
         return self.described.name
+
+    @property
+    def task_full_name(self) -> str:
+        """The name of the task whose body runs, with the index of a mapped child."""
+        return self.runner.plan.name(self.number)
 
     @property
     def flow_name(self) -> str:
@@ -142,11 +147,11 @@ def _day(shift: int, pattern: str) -> Callable[[RunFrame], str]:
 def _logger(frame: RunFrame) -> Any:
     from flowbook.utilities.logging import get_logger  # noqa: PLC0415 - logging is loaded when somebody logs
 
-    return get_logger(frame.task_name if frame.task != NO_TASK else frame.flow_name)
+    return get_logger(frame.task_full_name if frame.task != NO_TASK else frame.flow_name)
 
 
 def _slug(frame: RunFrame) -> str:
-    return frame.runner.plan.structure.slugs[frame.number]
+    return frame.runner.plan.slugs[frame.number]
 
 
 def _loop(place: int) -> Callable[[RunFrame], Any]:
@@ -175,7 +180,7 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "scheduled_start_time": lambda frame: frame.runner.scheduled_for or frame.begin,
     "parameters": lambda frame: frame.runner.parameters,
     "task_name": lambda frame: frame.task_name,
-    "task_full_name": lambda frame: frame.task_name,
+    "task_full_name": lambda frame: frame.task_full_name,
     "task_slug": _slug,
     "task_tags": lambda frame: frame.described.tags,
     "task_run_id": lambda frame: f"{frame.runner.run_id}:{_slug(frame)}",
@@ -186,5 +191,5 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "logger": _logger,
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
     "_artifacts": lambda frame: frame.runner.artifacts,
-    "map_index": lambda frame: None,  # noqa: ARG005
+    "map_index": lambda frame: frame.runner.plan.map_index(frame.number),
 }

@@ -55,7 +55,7 @@ def moves_of(machine: Machine, task: int) -> str:
     before = "Pending"
     for seq, record in enumerate(machine.log.rows()):
         if record[1] == task and isinstance(record[2], State):
-            after = event_of(seq, record, machine.plan.structure.slugs).state
+            after = event_of(seq, record, machine.plan.slugs).state
             moves.append(f"{seq} {before}→{after}")
             before = after
     return " · ".join(moves) or "none yet"
@@ -63,7 +63,7 @@ def moves_of(machine: Machine, task: int) -> str:
 
 def refuse_transition(machine: Machine, task: int, state: State) -> NoReturn:
     """Raise InvalidTransition with the story of the task run."""
-    slug = machine.plan.structure.slugs[task]
+    slug = machine.plan.slugs[task]
     before = type(machine.states[task]).__name__
     msg = (
         f"task run {shown(slug)} cannot go {before} → {type(state).__name__}.\n"
@@ -78,25 +78,26 @@ def check_machine(machine: Machine) -> None:
     * The log has whole rows, its time never runs backwards, every move in it is legal, and its fold is ``states``.
     * What is counted as unfinished, running and waiting is what the states say.
     * A task that has not ended is in exactly one place: it waits for something upstream, is ready, running, asked
-      about, due, or paused.
+      about, due, paused, or spread over children that have not all ended.
     """
     _check_log(machine)
     done = [is_final(state) and task not in machine.asking for task, state in enumerate(machine.states)]
-    assert machine.unfinished == len(done) - sum(done), "unfinished tasks are counted wrong"
+    assert machine.unfinished == len(done) - sum(done) - len(machine.plan.left_out), (
+        "unfinished tasks are counted wrong"
+    )
     running = {
         task for task, state in enumerate(machine.states) if isinstance(state, Running) and task not in machine.asking
     }
     running -= set(machine.approved)
     assert machine.running == len(running), f"{machine.running} tasks are counted as running, not {len(running)}"
-    assert not machine._undecided, "a task was left undecided"  # noqa: SLF001 - the machine's own books
+    assert not machine.undecided, "a task was left undecided"
     ready = set(machine.ready)
     assert len(ready) == len(machine.ready), "a task is ready twice"
     assert machine.approved.keys() <= ready, "what handlers agreed to is not ready"
-    index = machine.plan.structure.index
     # the first row, or the second of a run that waited for its schedule; else it ended before its tasks began
     begun = any(isinstance(what, Running) for what in machine.log.what[:2])
-    for task, edges in enumerate(machine.plan.structure.edges):
-        left = sum(not done[index[edge.upstream_task]] for edge in edges)
+    for task in range(len(machine.states)):
+        left = _left(machine, task, done)
         assert machine.waiting[task] == left, f"{_name(machine, task)} waits for {machine.waiting[task]}, not {left}"
         places = _places(machine, task, ready, running)
         assert not begun or len(places) == (0 if done[task] else 1), (
@@ -106,6 +107,26 @@ def check_machine(machine: Machine) -> None:
             state = machine.states[task]
             assert isinstance(state, Scheduled), f"{_name(machine, task)} is due but does not wait"
             assert state.start_time is not None, f"{_name(machine, task)} is due but waits for a person"
+    for parent, family in machine.families.items():
+        left = family.width - sum(done[family.base : family.base + family.width])
+        assert family.left == left, (
+            f"{family.left} children of {_name(machine, parent)} are counted as left, not {left}"
+        )
+
+
+def _left(machine: Machine, task: int, done: list[bool]) -> int:
+    """Return how many edges of a task run are not finished."""
+    family = machine.plan.home(task)
+    if family is not None:
+        linked = [supply.family for supply in family.supplies if supply.family is not None]
+        return sum(not done[source.base + task - family.base] for source in linked)
+    index = machine.plan.structure.index
+    waits = int(task in machine.plan.left_out)  # for what never comes
+    for edge in machine.plan.structure.edges[task]:
+        upstream = index[edge.upstream_task]
+        was_spread = edge.mapped and not edge.flattened and upstream in machine.families
+        waits += not (done[upstream] or was_spread)
+    return waits
 
 
 def _places(machine: Machine, task: int, ready: set[int], running: set[int]) -> list[str]:
@@ -118,6 +139,7 @@ def _places(machine: Machine, task: int, ready: set[int], running: set[int]) -> 
     }
     places["paused"] = isinstance(state, Paused) and state.start_time is None and not any(places.values())
     places["waiting"] = machine.waiting[task] > 0 and not is_final(state)
+    places["spread"] = task in machine.families and machine.families[task].left > 0 and not is_final(state)
     return [place for place, is_there in places.items() if is_there]
 
 
@@ -140,4 +162,4 @@ def _check_log(machine: Machine) -> None:
 
 
 def _name(machine: Machine, task: int) -> str:
-    return machine.plan.structure.slugs[task]
+    return machine.plan.slugs[task]

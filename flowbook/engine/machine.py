@@ -25,11 +25,13 @@ Data sheet (all lists are indexed by the task's number in the plan):
 * ``asking``: tasks whose handlers or trigger are being asked, with what the answer is for.
 * ``due``: tasks that wait for a moment in time, with that moment; a timer that fires too early was meant for an earlier
   state of the task.
+* ``families``: the mapped tasks that were spread; their children have the numbers after those of all tasks.
+* ``undecided``: tasks that were flagged and whose waiting is over; empty between two moves.
 * ``runs``, ``loops``, ``resumed``: attempts after the first, loop indices and results, and tasks a person let go on;
   kept only for the few tasks that have any.
 
 A task that has not ended is in exactly one place: it waits for something upstream, is ready, running, asked about, due,
-or paused. `check` proves this.
+paused, or spread over children that have not all ended. `check` proves this.
 
 The two moves that every task makes, `started` and `returned`, have doors of their own beside `handle`, because the
 price of a stimulus object is that of half the move. They are the same code path.
@@ -46,6 +48,17 @@ from flowbook import redaction, signals
 from flowbook.engine import messages as m
 from flowbook.engine.ends import failure, innermost, keep_secrets, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
+from flowbook.engine.mapping import (
+    Family,
+    child_finished,
+    child_states,
+    gathered,
+    is_known,
+    supplies_of,
+    take_supplies,
+    was_skipped,
+)
+from flowbook.engine.outcome import NOT_RUN, PENDING, outcome_of
 from flowbook.errors import shown
 from flowbook.events import FLOW, Log, Note
 from flowbook.states import (
@@ -54,6 +67,7 @@ from flowbook.states import (
     Failed,
     Finished,
     Looped,
+    Mapped,
     Paused,
     Pending,
     Resume,
@@ -63,7 +77,6 @@ from flowbook.states import (
     Skipped,
     State,
     Success,
-    TaskStates,
     TriggerFailed,
 )
 from flowbook.triggers import Trigger, Verdict, manual_only
@@ -74,12 +87,10 @@ if TYPE_CHECKING:
     from flowbook.edges import Edge
     from flowbook.engine.plan import Plan
 
-__all__ = ["NOT_RUN", "PENDING", "RUNNING", "Machine"]
+__all__ = ["RUNNING", "Machine"]
 
 # Shared by all plain task runs: a state is a value, and these say nothing of their own.
-PENDING = Pending("Waits for its turn.")
 RUNNING = Running("Starting task run.")
-NOT_RUN = Pending("Task not run.")
 SUCCEEDED = "Task run succeeded."
 
 _TEXT = {str, type(None)}
@@ -113,15 +124,20 @@ class Machine:
     def __init__(self, plan: Plan, seeds: Mapping[int, State] | None = None, resumed: Iterable[int] = ()) -> None:
         structure = plan.structure
         self.plan = plan
+        self.static = len(structure.tasks)
         self.children = structure.children
         self.states: list[State] = [PENDING] * len(structure.tasks)
         self.waiting = list(structure.waiting)
         # a task with handlers is flagged too: they are asked before it is ready
         self.flagged = list(map(operator.or_, plan.special, plan.handled)) if any(plan.handled) else plan.special.copy()
+        for task in structure.mapped:
+            self.flagged[task] = True
         self.ready: deque[int] = deque()
         self.log = Log()
         self.instructions: deque[m.Instruction] = deque()
-        self.unfinished = len(structure.tasks)
+        self.unfinished = len(structure.tasks) - len(plan.left_out)
+        for task in plan.left_out:
+            self.states[task] = NOT_RUN
         self.running = 0
         self.asking: dict[int, Asked] = {}
         self.due: dict[int, float] = {}
@@ -134,7 +150,7 @@ class Machine:
         self.held = False
         self.steps = 0
         self.cancelled: str | None = None
-        self._undecided: deque[int] = deque()
+        self.undecided: deque[int] = deque()
         self._extras = plan.extras
         # bound once: the two moves that every task makes append to the columns directly
         self._log_at, self._log_task, self._log_what = (
@@ -142,6 +158,8 @@ class Machine:
             self.log.task.append,
             self.log.what.append,
         )
+        self.families: dict[int, Family] = {}
+        self.family_seeds: dict[int, list[State | None]] = {}
         self._seeds: dict[int, State] = {}
         for task, state in (seeds or {}).items():
             self._plant(task, innermost(state))
@@ -153,6 +171,8 @@ class Machine:
             self.loops[task] = (state.loop_count + 1, state.result)
         elif isinstance(state, Resume):
             self.resumed.add(task)
+        elif isinstance(state, Mapped) and not all(child and child.is_successful() for child in state.map_states):
+            self.family_seeds[task] = state.map_states  # it is spread anew, and only what did not end well is run again
         elif isinstance(state, (Finished, Scheduled)):
             self._seeds[task] = state
 
@@ -162,8 +182,8 @@ class Machine:
         """Start the run: every task with nothing upstream is decided on."""
         self._say(at, FLOW, Running("Running flow."))
         for task in [task for task, state in self._seeds.items() if isinstance(state, Finished)]:
-            self._enter(task, self._seeds.pop(task), at, may_retry=False)
-        self._undecided.extend(self.plan.structure.roots)
+            self.enter(task, self._seeds.pop(task), at, may_retry=False)
+        self.undecided.extend(self.plan.structure.roots)
         self._settle(at)
 
     def handle(self, stimulus: m.Stimulus) -> None:  # noqa: C901, PLR0912 - one row per stimulus, nothing else
@@ -185,6 +205,9 @@ class Machine:
         elif isinstance(stimulus, m.VerdictAnswered):
             if self.asking.pop(stimulus.task, None) is not None:  # else the run was cancelled meanwhile
                 self._take_verdict(stimulus.task, stimulus.verdict, at)
+        elif isinstance(stimulus, m.WidthAnswered):
+            if self.asking.pop(stimulus.task, None) is not None:
+                take_supplies(self, stimulus.task, stimulus.supplies, at)
         elif isinstance(stimulus, m.LetGoOn):
             self._let_go_on(stimulus.task, at)
         elif isinstance(stimulus, m.CancelAsked):
@@ -229,19 +252,20 @@ class Machine:
         self._log_what(state)
         self.running -= 1
         self.unfinished -= 1
-        children = self.children[task]
-        if children:
+        if task >= self.static:
+            child_finished(self, task, is_plain=True)
+        else:
             waiting = self.waiting
-            for child in children:
+            for child in self.children[task]:
                 left = waiting[child] - 1
                 waiting[child] = left
                 if not left:
                     if self.flagged[child]:
-                        self._undecided.append(child)
+                        self.undecided.append(child)
                     else:
                         self.ready.append(child)
-            if self._undecided:
-                self._settle(at)
+        if self.undecided:
+            self._settle(at)
 
     def end(self, state: State, at: float) -> None:
         """Note the state of the flow as a whole: its final one, or that it waits for a person."""
@@ -256,16 +280,22 @@ class Machine:
         whole = min(len(log.at), len(log.task), len(log.what))
         del log.at[whole:], log.task[whole:], log.what[whole:]
         last = {task: what for _, task, what in log.rows() if isinstance(what, State)}
-        for books in (self.ready, self.instructions, self._undecided, self.asking, self.due, self.approved):
+        for books in (self.ready, self.instructions, self.undecided, self.asking, self.due, self.approved):
             books.clear()
         at = max(at, log.at[-1]) if log.at else at
         self.cancelled = self.cancelled or why
+        left_out = self.plan.left_out
         for task, state in enumerate(self.states):
+            if task in left_out:
+                continue
             if not is_final(state):
                 self._say(at, task, Cancelled(why))
             elif last.get(task) is not state:
                 log.append(at, task, state)
         self.waiting = [0] * len(self.states)
+        for task in left_out:
+            upstream = (self.plan.structure.index[edge.upstream_task] for edge in self.plan.structure.edges[task])
+            self.waiting[task] = 1 + sum(number in left_out for number in upstream)
         self.unfinished = self.running = 0
         self.held = False
 
@@ -292,30 +322,14 @@ class Machine:
 
     def upstream_states(self, task: int) -> dict[Edge, State]:
         """Return the states upstream of a task, by edge."""
+        if task >= self.static:
+            return child_states(self, task)
         index, states = self.plan.structure.index, self.states
         return {edge: states[index[edge.upstream_task]] for edge in self.plan.structure.edges[task]}
 
     def outcome(self) -> State:
         """Return the state of the flow which the states of its tasks lead to."""
-        plan = self.plan
-        states = [NOT_RUN if state is PENDING else state for state in self.states] if self.unfinished else self.states
-        result = TaskStates(zip(plan.tasks, states, strict=True))
-        if self.cancelled is not None:
-            return Cancelled(self.cancelled, result=result)
-        # a flow may have as many terminal tasks as tasks: look at each once, then at the few kinds of states they have
-        if not all(issubclass(kind, Finished) for kind in {type(states[task]) for task in plan.terminal}):
-            paused = [task.name for task, state in result.items() if isinstance(state, Paused)]
-            names = ", ".join(shown(name, 40) for name in paused[:5])
-            return Running(
-                f"Waits for a person to resume {names}." if paused else "Some tasks have not ended.",
-                result=result,
-            )
-        decisive = {type(states[task]) for task in plan.reference}
-        if any(issubclass(kind, Failed) for kind in decisive):
-            return Failed("Some reference tasks failed.", result=result)
-        if all(issubclass(kind, Success) for kind in decisive):
-            return Success("All reference tasks succeeded.", result=result)
-        return Success("No reference tasks failed.", result=result)
+        return outcome_of(self)
 
     def check(self) -> None:
         """Assert every invariant; a failing one prints the story of the task run."""
@@ -347,29 +361,39 @@ class Machine:
 
     def _settle(self, at: float) -> None:
         """Decide on all tasks whose waiting is over; a queue, since a skip may run down a chain of any length."""
-        while self._undecided:
-            task = self._undecided.popleft()
+        while self.undecided:
+            task = self.undecided.popleft()
             if is_final(self.states[task]):
                 continue
             if self.cancelled is not None:
-                self._enter(task, Cancelled(self.cancelled), at)
+                self.enter(task, Cancelled(self.cancelled), at)
             else:
                 self._decide(task, at)
 
     def _decide(self, task: int, at: float) -> None:
         """Decide on a task whose upstream tasks have all ended: skip, ask the trigger, or make it ready."""
-        described = self.plan.tasks[task]
+        if task in self.families:
+            self.move(task, gathered(self, self.families[task]), at, may_retry=False)
+            return
+        described = self.plan.described[task]
         upstream = self.upstream_states(task)
         if described.skip_on_upstream_skip:
-            skipped = [edge for edge, state in upstream.items() if isinstance(state, Skipped)]
+            skipped = [edge for edge, state in upstream.items() if was_skipped(edge, state)]
             if skipped:
                 message = (
                     f"Left out because upstream {shown(skipped[0].upstream_task.name, 60)} was skipped. "
                     "With skip_on_upstream_skip=False this task would ask its trigger."
                 )
                 self.verdicts[task] = Verdict(passed=False, reason=message, decided_by=tuple(skipped))
-                self._move(task, Skipped(message), at)
+                self.move(task, Skipped(message), at)
                 return
+        if task in self.plan.structure.mapped:
+            if is_known(self, task):
+                take_supplies(self, task, supplies_of(self, task), at)
+            else:
+                self.asking[task] = Asked()
+                self.instructions.append(m.AskWidth(task))
+            return
         trigger = described.trigger
         if trigger is manual_only and task in self.resumed:
             self._take_verdict(task, Verdict(passed=True, reason="A person let the task go on."), at)
@@ -379,16 +403,20 @@ class Machine:
             self.asking[task] = Asked()
             self.instructions.append(m.AskTrigger(task))
 
+    def has_ended(self, task: int) -> bool:
+        """Tell whether nothing follows for a task run, not even another attempt."""
+        return is_final(self.states[task]) and task not in self.asking
+
     def _take_verdict(self, task: int, verdict: Verdict, at: float) -> None:
         self.verdicts[task] = verdict
         if not verdict.passed:
-            self._move(task, verdict.state or TriggerFailed(verdict.reason), at)
+            self.move(task, verdict.state or TriggerFailed(verdict.reason), at)
             return
         seed = self._seeds.pop(task, None)
         if seed is None:
             self._approve(task)
         else:
-            self._move(task, seed, at)  # it was waiting when the run before this one ended
+            self.move(task, seed, at)  # it was waiting when the run before this one ended
 
     def _approve(self, task: int) -> None:
         """Make a task ready, after its handlers have seen that it is going to run."""
@@ -402,12 +430,12 @@ class Machine:
         if asked.new is not None:
             self.instructions.append(m.AskHandlers(task, self.states[task], asked.new))
 
-    def _move(self, task: int, new: State, at: float, *, may_retry: bool = True) -> None:
+    def move(self, task: int, new: State, at: float, *, may_retry: bool = True) -> None:
         """Take a task to a new state, after its handlers have had their say."""
         if self.plan.handled[task] and self.cancelled is None:
             self._ask(task, Asked(new, may_retry))
         else:
-            self._enter(task, new, at, may_retry=may_retry)
+            self.enter(task, new, at, may_retry=may_retry)
 
     def _state_answered(self, task: int, state: State, at: float, *, final: bool) -> None:
         asked = self.asking.pop(task, None)
@@ -415,7 +443,7 @@ class Machine:
             return  # the run was cancelled meanwhile
         # handlers which answer a retry with a failure do not want the retry
         may_retry = asked.may_retry and not final and not isinstance(self.states[task], Failed)
-        self._enter(task, innermost(state), at, may_retry=may_retry)
+        self.enter(task, innermost(state), at, may_retry=may_retry)
 
     def _ended(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Take in how a body ended."""
@@ -431,9 +459,9 @@ class Machine:
             count = self.loops.get(task, (1, None))[0]
             if state.loop_count != count:
                 state = Looped(state.message, state.result, loop_count=count, context=state.context)
-        self._move(task, state, at, may_retry=may_retry)
+        self.move(task, state, at, may_retry=may_retry)
 
-    def _enter(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
+    def enter(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Give a task run its new state and draw the consequences."""
         if isinstance(state, Running):  # what handlers agreed to begin with: said when the body begins
             if isinstance(self.states[task], Failed):
@@ -447,12 +475,12 @@ class Machine:
             self.runs.pop(task, None)
             self._approve(task)
         elif isinstance(state, Failed) and may_retry and self._has_attempts_left(task, state):
-            self._move(task, self._retrying(task, state, at), at)
+            self.move(task, self._retrying(task, state, at), at)
         elif isinstance(state, Finished):
             self._finish(task, state)
         elif isinstance(state, Resume):
             self.resumed.add(task)
-            self._undecided.append(task)
+            self.undecided.append(task)
         elif isinstance(state, Scheduled):
             if isinstance(state, Retrying):
                 self.runs[task] = max(self.run_count(task), state.run_count) + 1
@@ -463,7 +491,7 @@ class Machine:
             self._approve(task)  # handlers sent it back to the start
 
     def _has_attempts_left(self, task: int, state: State) -> bool:
-        described = self.plan.tasks[task]
+        described = self.plan.described[task]
         if (
             isinstance(state, TriggerFailed)
             or self.cancelled is not None
@@ -473,7 +501,7 @@ class Machine:
         return described.retry_on is None or isinstance(state.result, described.retry_on)
 
     def _retrying(self, task: int, state: State, at: float) -> State:
-        described = self.plan.tasks[task]
+        described = self.plan.described[task]
         count = self.run_count(task)
         due = _moment(at) + (described.retry_delay or dt.timedelta())
         why = said(state.result, 200) if isinstance(state.result, BaseException) else state.message or "no reason given"
@@ -483,16 +511,26 @@ class Machine:
     def _finish(self, task: int, state: State) -> None:
         """Count down what waits for a task that has ended."""
         self.unfinished -= 1
-        plain = type(state) is Success
+        is_plain = type(state) is Success
+        if task >= self.static:
+            child_finished(self, task, is_plain=is_plain)
+            return
         for child in self.children[task]:
-            if not plain:
-                self.flagged[child] = True
-            self.waiting[child] -= 1
-            if not self.waiting[child]:
-                if self.flagged[child] or self.cancelled is not None:
-                    self._undecided.append(child)
-                else:
-                    self.ready.append(child)
+            self.release(child, is_plain=is_plain)
+        if task not in self.families:  # else they were released when it was spread
+            for child in self.plan.structure.followers.get(task, ()):
+                self.release(child, is_plain=False)
+
+    def release(self, task: int, *, is_plain: bool) -> None:
+        """Count down one edge of what waits."""
+        if not is_plain:
+            self.flagged[task] = True
+        self.waiting[task] -= 1
+        if not self.waiting[task]:
+            if self.flagged[task] or self.cancelled is not None:
+                self.undecided.append(task)
+            else:
+                self.ready.append(task)
 
     # -- people and timers -------------------------------------------------------------------------------------------
 
@@ -502,11 +540,11 @@ class Machine:
         del self.due[task]
         state = self.states[task]
         if isinstance(state, Paused):
-            self._enter(task, Resume(state.message, start_time=_moment(at)), at)
+            self.enter(task, Resume(state.message, start_time=_moment(at)), at)
         elif isinstance(state, Retrying):
             self._approve(task)  # nothing upstream has changed: the trigger has answered
         else:
-            self._undecided.append(task)
+            self.undecided.append(task)
 
     def _hold(self, at: float) -> None:
         if not self.held:
@@ -520,7 +558,7 @@ class Machine:
         for number, state in enumerate(self.states):
             if isinstance(state, Paused) and task in {None, number} and number not in self.asking:
                 self.due.pop(number, None)
-                self._enter(number, Resume(state.message, start_time=_moment(at)), at)
+                self.enter(number, Resume(state.message, start_time=_moment(at)), at)
 
     def _cancel(self, why: str, at: float) -> None:
         """End the run: what has not started is cancelled at once, what runs is asked to stop.
@@ -542,10 +580,10 @@ class Machine:
             if isinstance(state, Running) and task not in asking:
                 self._say(at, task, Cancelling("Asked to stop."))
                 self.instructions.append(m.StopBody(task))
-            elif task in asking or not is_final(state):
+            elif task in asking or not (is_final(state) or task in self.plan.left_out):
                 new = asking[task].new if task in asking else None
-                self._enter(task, new if isinstance(new, Success) else Cancelled(why), at, may_retry=False)
-        self._undecided.clear()
+                self.enter(task, new if isinstance(new, Success) else Cancelled(why), at, may_retry=False)
+        self.undecided.clear()
 
 
 def _moment(at: float) -> dt.datetime:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from flowbook.engine.mapping import Supply
     from flowbook.states import State
     from flowbook.triggers import Verdict
 
 __all__ = [
     "AskHandlers",
     "AskTrigger",
+    "AskWidth",
     "CancelAsked",
     "Ended",
     "Instruction",
@@ -30,6 +32,7 @@ __all__ = [
     "Stimulus",
     "StopBody",
     "VerdictAnswered",
+    "WidthAnswered",
     "never",
 ]
 
@@ -92,6 +95,15 @@ class VerdictAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class WidthAnswered:
+    """It is known what a mapped task is mapped over, or in which state it ends because that cannot be."""
+
+    task: int
+    supplies: tuple[Supply, ...] | State
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class LetGoOn:
     """The timer of a waiting task fired."""
 
@@ -136,6 +148,7 @@ Stimulus: TypeAlias = (
     | Ended
     | StateAnswered
     | VerdictAnswered
+    | WidthAnswered
     | LetGoOn
     | CancelAsked
     | PauseAsked
@@ -164,6 +177,13 @@ class AskTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class AskWidth:
+    """Look at what a mapped task is mapped over and answer with `WidthAnswered`."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartTimer:
     """Send `LetGoOn` at `due` (seconds since the epoch)."""
 
@@ -179,9 +199,9 @@ class StopBody:
 
 
 # What is put to code of a user and answered by a stimulus.
-Question: TypeAlias = AskHandlers | AskTrigger
+Question: TypeAlias = AskHandlers | AskTrigger | AskWidth
 
-Instruction: TypeAlias = AskHandlers | AskTrigger | StartTimer | StopBody
+Instruction: TypeAlias = Question | StartTimer | StopBody
 
 
 def never(message: NoReturn) -> NoReturn:

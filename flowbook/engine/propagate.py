@@ -8,7 +8,7 @@ from flowbook.engine import messages as m
 from flowbook.engine.ends import verdict_of
 from flowbook.engine.invariants import is_final
 from flowbook.engine.machine import Machine
-from flowbook.engine.plan import Plan
+from flowbook.engine.plan import Plan, Structure
 from flowbook.errors import shown
 from flowbook.states import Success
 
@@ -47,7 +47,7 @@ def propagate(flow: Flow, assumed_states: Mapping[Task, State] | None = None) ->
 
     """
     assumed: dict[int, State] = {}
-    plan = Plan(flow)
+    plan = Plan(flow, Structure(flow, is_mapped=False))  # no code is run, so nobody knows how many elements there are
     for task, state in (assumed_states or {}).items():
         if not is_final(state):
             raise TypeError(

@@ -10,6 +10,7 @@ from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
 from flowbook.engine.ends import said, verdict_of
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted
+from flowbook.engine.mapping import UNMAPPABLE, Supply, supplies_of
 from flowbook.states import Failed, Finished, Pending, Running, State, TriggerFailed
 from flowbook.triggers import Verdict
 
@@ -33,7 +34,7 @@ class TaskRunner:
 def answer(runner: Runner, question: m.Question, frame: RunFrame) -> m.Stimulus:
     """Ask the state handlers or the trigger of a task, on this thread, and return their answer as a stimulus."""
     number = question.task
-    task = runner.plan.tasks[number]
+    task = runner.plan.described[number]
     before, frame.task = frame.task, number
     token = install_frame(frame)
     try:
@@ -42,16 +43,27 @@ def answer(runner: Runner, question: m.Question, frame: RunFrame) -> m.Stimulus:
             if not failed and runner.task_handlers:
                 state, failed = consult(TaskRunner(task), runner.task_handlers, question.old, state)
             return m.StateAnswered(number, state, runner.clock.now(), final=failed)
+        if isinstance(question, m.AskWidth):
+            return m.WidthAnswered(number, _supplies(runner, number), runner.clock.now())
         return m.VerdictAnswered(number, _verdict(runner, number), runner.clock.now())
     finally:
         restore_frame(token)
         frame.task = before
 
 
+def _supplies(runner: Runner, number: int) -> tuple[Supply, ...] | State:
+    try:
+        return supplies_of(runner.machine, number)
+    except (BodyStopped, RunInterrupted):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a user's sequence may raise SystemExit; the run goes on
+        return Failed(UNMAPPABLE, result=error)
+
+
 def _verdict(runner: Runner, number: int) -> Verdict:
     upstream = runner.machine.upstream_states(number)
     try:
-        return verdict_of(runner.plan.tasks[number].trigger, upstream)
+        return verdict_of(runner.plan.described[number].trigger, upstream)
     except (BodyStopped, RunInterrupted):
         raise
     except BaseException as error:  # noqa: BLE001 - a user's trigger may raise SystemExit; the run goes on

@@ -19,6 +19,8 @@ from flowbook.engine.coroutines import AsyncBody, RunLoop
 from flowbook.engine.ends import failure, said
 from flowbook.engine.interrupts import BodyStopped, Interruption
 from flowbook.engine.machine import Machine
+from flowbook.engine.mapping import flattened
+from flowbook.engine.plan import GATHERED
 from flowbook.engine.questions import answer
 from flowbook.engine.stream import Stream
 from flowbook.states import Cancelled, Failed, State, TimedOut
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from flowbook.engine.clock import Clock
     from flowbook.engine.frame import RunFrame
     from flowbook.engine.plan import Plan
+    from flowbook.tasks.base import Task
 
 __all__ = ["Bell", "Runner"]
 
@@ -115,7 +118,7 @@ class Runner:
             plan.handled = [True] * len(plan.tasks)
         let_go_on = [task for task, values in self.task_contexts.items() if values.get("resume")]
         self.machine = Machine(plan, seeds, range(len(plan.tasks)) if self.given.get("resume") else let_go_on)
-        self.stream = Stream(self.machine.log, plan.structure.slugs)
+        self.stream = Stream(self.machine.log, plan.slugs)
         self.mailbox: deque[m.Stimulus] = deque()
         self.bell = Bell()
         self.timers: list[tuple[float, int]] = []
@@ -174,7 +177,7 @@ class Runner:
         elif isinstance(instruction, m.StopBody):
             if self.stop_body is not None:
                 self.stop_body(instruction.task)
-        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger)):
+        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger, m.AskWidth)):
             if instruction.task in self.machine.asking:  # else the run was cancelled meanwhile
                 self.ask(instruction)
         else:
@@ -203,13 +206,42 @@ class Runner:
         return not self.mailbox and not self.machine.instructions and (self.machine.is_done or self.machine.is_parked)
 
     def arguments(self, task: int) -> dict[str, Any]:
-        """Gather what a body is called with: its constants, and the results upstream by reference."""
+        """Gather what a body is called with: its constants, and the results upstream by reference.
+
+        Raises:
+            Exception: whatever a sequence of a user's own raises when a mapped child takes its element, or a TypeError
+                when there is nothing to flatten.
+
+        """
         structure, states = self.plan.structure, self.machine.states
+        if task >= self.machine.static:
+            return self.plan.homes[task - self.machine.static].arguments(task, states)
         constants, inputs = structure.constants[task], structure.inputs[task]
         kwargs = dict(constants) if constants else {}
+        if inputs is GATHERED:
+            for edge, state in self.machine.upstream_states(task).items():
+                if edge.key is not None:
+                    kwargs[edge.key] = flattened(state) if edge.flattened else state.result
+            return kwargs
         for key, upstream in inputs or ():
             kwargs[key] = states[upstream].result
         return kwargs
+
+    def described(self, task: int) -> Task:
+        """Return the task of a task run; a mapped child's is that of its family."""
+        return self.plan.described[task]
+
+    def body(self, task: int) -> Callable[..., Any]:
+        """Return the function to call for a task run."""
+        return self.plan.bodies[task]
+
+    def slug(self, task: int) -> str:
+        """Return the slug of a task run; a mapped child's has its index, ``double-1[3]``."""
+        return self.plan.slugs[task]
+
+    def is_guarded(self, task: int) -> bool:
+        """Tell whether an attempt needs more than a call of its body."""
+        return self.plan.guarded[task]
 
     def answer(self, question: m.Question, frame: RunFrame) -> m.Stimulus:
         """Ask the state handlers or the trigger of a task, on this thread, and return their answer as a stimulus."""
@@ -232,7 +264,7 @@ class Runner:
 
     def timed_out(self, task: int, *, is_let_go: bool = False) -> State:
         """Return the state of a task whose time is over."""
-        seconds = self.plan.tasks[task].timeout
+        seconds = self.plan.described[task].timeout
         message = f"Timed out after {seconds} s.{self.said_of_body(task) if is_let_go else ''}"
         return TimedOut(message, result=TimeoutError(message))
 

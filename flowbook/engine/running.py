@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.contexts import current_flow
 from flowbook.engine import attempt
-from flowbook.engine.arguments import context_values, options_of, parameter_values, seeds_of
+from flowbook.engine.arguments import context_values, names_given, options_of, parameter_values, seeds_of
 from flowbook.engine.clock import clock_of
 from flowbook.engine.ends import said
 from flowbook.engine.executors import LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
-from flowbook.engine.machine import NOT_RUN, PENDING
+from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.printing import masked_printing
 from flowbook.engine.questions import consult
+from flowbook.engine.restarting import Part, kept_states, part_of
 from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
 from flowbook.engine.story import sentence
@@ -80,7 +81,7 @@ def _log_failures(run: FlowRun) -> None:
     ]
     for number in failed[:_LOGGED]:
         why = sentence(run.runner, number).removeprefix("It ")
-        logger.error("Task %s %s", shown(plan.structure.slugs[number], 60), why)
+        logger.error("Task %s %s", shown(plan.slugs[number], 60), why)
     logger.error("Flow %s: %s", shown(run.flow.name, 60), run.state.message)
 
 
@@ -228,17 +229,20 @@ def _prepare(
     event: ClockEvent | None = None,
 ) -> FlowRun:
     _refuse_inside_block()
+    part: Part | None = options.get("part") or part_of(flow, options, names_given(parameters, options))
     plan = Plan(flow)
+    if part is not None:
+        plan.cover(part.tasks, part.decisive)
     contexts = options.get("task_contexts") or {}
     runner = Runner(
         plan,
         clock_of(options.get("clock")),
         run_id=options.get("flow_run_id") or os.urandom(8).hex(),
         name=options.get("flow_run_name") or f"{flow.name}-{next(_numbers)}",
-        parameters=parameter_values(flow, parameters, options, event.parameter_defaults if event else None),
+        parameters=parameter_values(flow, parameters, options, part, event.parameter_defaults if event else None),
         given=context_values(options),
         task_contexts={plan.number(task): dict(values) for task, values in contexts.items()},
-        seeds={plan.number(task): state for task, state in seeds_of(options).items()},
+        seeds={plan.number(task): state for task, state in seeds_of(options, part).items()},
         task_handlers=options.get("task_runner_state_handlers") or (),
     )
     wanted = options.get("executor")
@@ -247,10 +251,29 @@ def _prepare(
         executor = LocalExecutor()
     run = FlowRun(flow, runner, executor)
     earlier = options.get("state")
-    run.earlier = earlier if isinstance(earlier, State) and earlier.is_finished() else None
+    run.earlier = earlier if part is None and isinstance(earlier, State) and earlier.is_finished() else None
     run.driven_by(lambda: _drive_elsewhere(run), lambda: _drive(run))
+    run.resumed_by(lambda: _resume(run, part, options))
     flow.last_run = run
     return run
+
+
+def _resume(run: FlowRun, part: Part | None, options: Mapping[str, Any]) -> FlowRun:
+    """Start a new run that goes on where one has failed: what ended well is kept, all else is as it was."""
+    kept = kept_states(run.flow, run.states)
+    again = {key: value for key, value in options.items() if key not in _OF_ONE_RUN}
+    again["given"] = {}
+    again["context"] = run.runner.given
+    again["clock"] = run.runner.clock
+    if part is None:
+        again["task_states"] = kept
+    else:
+        again["part"] = part.keeping(kept)
+    return _start(run.flow, run.runner.parameters, again)
+
+
+# What is said of one run, and not of the one that goes on after it.
+_OF_ONE_RUN = frozenset({"flow_run_id", "flow_run_name", "part", "start_at", "state", "task_states", "until"})
 
 
 def _show(run: FlowRun, *, asked: bool | None, instead_of: FlowRun | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flowbook.engine.ends import said
 from flowbook.engine.invariants import is_final
+from flowbook.engine.mapping import upstream_numbers
 from flowbook.errors import shown
 from flowbook.events import event_of
 from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, TriggerFailed
@@ -60,12 +61,12 @@ class Story:
 
 def tell(runner: Runner, task: int) -> Story:
     """Tell the story of a task, by its number."""
-    machine, slugs = runner.machine, runner.plan.structure.slugs
+    machine, slugs = runner.machine, runner.plan.slugs
     events = tuple(event_of(seq, record, slugs) for seq, record in enumerate(machine.log.rows()) if record[1] == task)
     index = runner.plan.structure.index
     upstream = tuple(
-        (slugs[index[edge.upstream_task]], type(machine.states[index[edge.upstream_task]]).__name__)
-        for edge in runner.plan.structure.edges[task]
+        (slugs[index[edge.upstream_task]], type(state).__name__)
+        for edge, state in machine.upstream_states(task).items()
     )
     cause = root_cause(runner, task)
     return Story(
@@ -80,18 +81,23 @@ def tell(runner: Runner, task: int) -> Story:
 
 def root_cause(runner: Runner, task: int) -> int:
     """Return the number of the first task upstream whose own body brought the trouble, or -1 when all is well."""
-    machine, index = runner.machine, runner.plan.structure.index
+    machine = runner.machine
     seen: set[int] = set()
     while isinstance(machine.states[task], (TriggerFailed, Skipped)) and task not in seen:
         seen.add(task)
         verdict = machine.verdicts.get(task)
         if verdict is None or verdict.passed:
             break  # its own body said so
-        decided = [index[edge.upstream_task] for edge in verdict.decided_by]
-        troubled = [upstream for upstream in decided if isinstance(machine.states[upstream], _TROUBLE)]
-        if not troubled:
+        troubled = (
+            upstream
+            for edge in verdict.decided_by
+            for upstream in upstream_numbers(machine, task, edge)
+            if isinstance(machine.states[upstream], _TROUBLE)
+        )
+        found = next(troubled, None)
+        if found is None:
             break
-        task = troubled[0]
+        task = found
     return task if isinstance(machine.states[task], _TROUBLE) else -1
 
 
@@ -128,14 +134,14 @@ def _kept_from_running(runner: Runner, task: int, state: State) -> str:
         return f"It was left out because {names}" if names else f"It was left out. {verdict.reason}"
     is_own_trouble = isinstance(state.result, Exception)  # the trigger itself raised
     if names and not is_own_trouble:
-        return f"It did not run: its trigger {_trigger(runner.plan.tasks[task])} saw {names}"
+        return f"It did not run: its trigger {_trigger(runner.plan.described[task])} saw {names}"
     return f"It did not run. {verdict.reason}"
 
 
 def _waiting(runner: Runner, task: int, state: Pending) -> str:
     machine, plan = runner.machine, runner.plan
     if isinstance(state, Retrying):
-        count, promised = machine.run_count(task), plan.tasks[task].max_retries + 1
+        count, promised = machine.run_count(task), plan.described[task].max_retries + 1
         if count <= promised:
             why = (state.message or "").partition(" failed (")[2].partition("); the next one")[0]
             return f"Attempt {count - 1} of {promised} failed{f' ({why})' if why else ''}; it waits for its next one."
@@ -143,10 +149,19 @@ def _waiting(runner: Runner, task: int, state: Pending) -> str:
     if isinstance(state, Paused):
         for_whom = "a person" if state.start_time is None else "a person or its time"
         return f"It waits for {for_whom}. {state.message or ''}".rstrip()
-    missing = {plan.structure.index[edge.upstream_task] for edge in plan.structure.edges[task]}
-    waits = [shown(plan.tasks[number].name, 40) for number in sorted(missing) if not is_final(machine.states[number])]
+    missing = {
+        plan.structure.index[edge.upstream_task]: edge.upstream_task.name
+        for edge, state in machine.upstream_states(task).items()
+        if not is_final(state)
+    }
+    if task in plan.left_out:
+        return "It was left out: the run covers only a part of the flow."
+    waits = [shown(missing[number], 40) for number in sorted(missing)]
     if waits:
         return f"It waits for {', '.join(waits[:_NAMED])}{' and more' if len(waits) > _NAMED else ''}."
+    family = machine.families.get(task)
+    if family is not None:
+        return f"It waits for {family.left:,} of its {family.width:,} mapped children."
     if task in machine.due:
         return "It waits for its time."
     return "It is ready and waits for its turn."
@@ -184,13 +199,17 @@ def _ended(words: str) -> str:
 
 def _decided(runner: Runner, task: int) -> str:
     """Return "read_weather Failed (HTTPError: 503)" for the upstream tasks that decided, at most three."""
-    machine, index = runner.machine, runner.plan.structure.index
+    machine = runner.machine
     verdict = machine.verdicts.get(task)
     words = []
     for edge in dict.fromkeys(verdict.decided_by if verdict else ()):
-        state = machine.states[index[edge.upstream_task]]
-        detail = f" ({_error(state)})" if isinstance(state, Failed) and not isinstance(state, TriggerFailed) else ""
-        words.append(f"{edge.upstream_task.name[:60]} {type(state).__name__}{detail}")
+        numbers = upstream_numbers(machine, task, edge)
+        if len(numbers) > 1:  # of the mapped children those in trouble say more than all of them
+            numbers = [number for number in numbers if isinstance(machine.states[number], _TROUBLE)] or numbers
+        for number in numbers:
+            state = machine.states[number]
+            detail = f" ({_error(state)})" if isinstance(state, Failed) and not isinstance(state, TriggerFailed) else ""
+            words.append(f"{runner.plan.name(number)[:60]} {type(state).__name__}{detail}")
     distinct = list(dict.fromkeys(words))
     more = f" and {len(distinct) - _DECIDED} more" if len(distinct) > _DECIDED else ""
     return ", ".join(distinct[:_DECIDED]) + more

@@ -7,10 +7,11 @@ a *copy*, adds it to the flow and binds its arguments; the copy that is returned
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
+from flowbook.mapping import like, options_when_mapped, unmappable
 from flowbook.tasks import options
 from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
@@ -60,8 +61,9 @@ _OPTIONS = frozenset(
 
 _NO_TAGS: frozenset[str] = frozenset()
 
-# The mark in a `__dict__` which several tasks share, see Task.copy.
+# The mark in a `__dict__` which several tasks share, see Task.copy; and what such a dict is pickled as, once it was.
 _SHARED = "_shared"
+_PICKLED = "_pickled"
 
 
 def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
@@ -113,6 +115,8 @@ class Task:
     __slots__ = ("__dict__", "__weakref__", "_tags")
 
     auto_generated: bool = False
+    # whether a restarted run does this again, though the run before it ended it well
+    runs_anew: bool = False
     sensitive: bool = False
     run_signature: RunSignature
     # of an instance: how it is called inside a flow; of a class: how it is made
@@ -245,8 +249,35 @@ class Task:
 
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
-        own = {key: value for key, value in self.__dict__.items() if key != _SHARED}
+        own = {key: value for key, value in self.__dict__.items() if key not in {_SHARED, _PICKLED}}
         object.__setattr__(self, "__dict__", own)
+
+    def __getstate__(self) -> tuple[dict[str, Any], set[str] | frozenset[str]]:
+        values = self.__dict__
+        if _SHARED not in values:
+            return self._to_pickle(), self._tags
+        # all who share attributes give pickle the same dict, which it then writes once
+        made: dict[str, Any] | None = values.get(_PICKLED)
+        if made is None:
+            made = self._to_pickle()
+            values[_PICKLED] = made
+        return made, self._tags
+
+    def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
+        values, tags = state
+        object.__setattr__(self, "__dict__", values)
+        _set_tags(self, tags)
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        object.__setattr__(made, "__dict__", dict(self.__dict__))
+        made._take_attributes()
+        _set_tags(made, set(self._tags))
+        return made
+
+    def _to_pickle(self) -> dict[str, Any]:
+        """Return the attributes as they are pickled."""
+        return {key: value for key, value in self.__dict__.items() if key != _PICKLED}
 
     @property
     def tags(self) -> set[str]:
@@ -385,6 +416,33 @@ class Task:
         made = self._twin(block, task_args)
         return made.bind(*args, mapped=mapped, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
 
+    def map(
+        self,
+        *args: Any,
+        upstream_tasks: Iterable[Any] | None = None,
+        flow: Flow | None = None,
+        task_args: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Copy this task and bind the copy so that it runs once per element of its arguments; return the copy.
+
+        What is wrapped in `flowbook.unmapped` goes whole to every run; what is upstream without being an argument is
+        mapped over, too.
+
+        Raises:
+            FlowError: there is no flow to add it to.
+            TypeError: the arguments do not fit ``run``, or one given by position has no elements.
+
+        """
+        for value in unmappable(args):
+            raise TypeError(
+                f"task {shown(self.name)} cannot be mapped over {shown(value)}, which has no elements to be asked for. "
+                f"Give a list, or unmapped({shown(value, 40)}) to hand the same value to every run."
+            )
+        task_args = options_when_mapped(task_args)
+        made = self(*args, mapped=True, task_args=task_args, upstream_tasks=upstream_tasks, flow=flow, **kwargs)
+        return cast("Self", made)
+
     def bind(
         self,
         *args: Any,
@@ -409,7 +467,10 @@ class Task:
         return self
 
     def pipe(self, other: Any, /, **kwargs: Any) -> Any:
-        """Return ``other(self, **kwargs)``, so that steps read from left to right."""
+        """Return ``other(self, **kwargs)``, so that steps read from left to right.
+
+        `other` is a task, its ``map``, or an annotation: ``pages.pipe(flatten).pipe(clean.map, rules=rules)``.
+        """
         if "self" in kwargs:
             raise FlowError("pipe cannot pass a keyword called 'self'; bind that argument with task.bind(...).")
         return other(self, **kwargs)
@@ -450,7 +511,8 @@ class Task:
 
     def set_downstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
         """Let another task wait for this one (and take its result as `key`); return this task."""
-        constructors["as_task"](task, flow=flow).set_upstream(self, flow=flow, key=key, mapped=mapped)
+        waiting: Task = constructors["as_task"](task, flow=flow)
+        waiting.set_upstream(like(task, self), flow=flow, key=key, mapped=mapped)
         return self
 
     # -- looking -------------------------------------------------------------------------------------------------
@@ -513,8 +575,8 @@ class Task:
     __ge__ = _operation("GreaterThanOrEqual")
 
     def __or__(self, other: Any) -> Any:
-        made: Task = constructors["as_task"](other)
-        return made.set_upstream(self)
+        made: Any = constructors["as_task"](other)
+        return made.set_upstream(like(other, self))
 
     def __ror__(self, other: Any) -> Task:
         return self.set_upstream(other)
@@ -531,6 +593,7 @@ _METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - 
     "logger",
     "run",
     "run_signature",
+    "runs_anew",
     "sensitive",
     "tags",
 }

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import shown
 from flowbook.states import Mapped, State
+from flowbook.view.kinds import kind_of
 from flowbook.view.measure import clean
 from flowbook.view.palette import LIGHT, family_of, glyph_of
-from flowbook.view.picture import kind_of, node_cards, numbered_tasks
+from flowbook.view.picture import node_cards, numbered_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -303,6 +304,8 @@ _MERMAID_SHAPES = {
     "constant": ("([", "])"),
     "operator": ("(", ")"),
     "collection": ("(", ")"),
+    "condition": ("{{", "}}"),
+    "merge": ("[/", "\\]"),
 }
 
 

@@ -99,9 +99,12 @@ DARK = Scheme(
 FAMILIES: tuple[str, ...] = tuple(LIGHT.families)
 """In the order in which counts are shown: what is done first, what is still to come last."""
 
+MAPPING = "Mapping"
+"""What a mapped task is called while its children run. No state: the run of the mapped task itself is Pending then."""
+
 _STATES: dict[str, dict[str, str]] = {
     "waiting": {"Pending": "○", "Scheduled": "◷", "Queued": "◔", "State": "·"},
-    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍"},
+    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍", MAPPING: "▦"},
     "good": {"Success": "✓", "Cached": "≡", "Mapped": "▤", "Looped": "∞", "Finished": "■"},
     "warn": {"Retrying": "↺", "Paused": "‖", "Skipped": "↷", "Cancelled": "⊘"},
     "bad": {
@@ -124,6 +127,7 @@ ROUTINE: tuple[str, ...] = (
     "Starting task run.",
     "Task run succeeded.",
     "Task not run.",
+    "All mapped children have ended.",
 )
 """Messages that say no more than their state: a card leaves them out."""
 

@@ -10,6 +10,7 @@ import {
   type Acknowledged,
   type Bundle,
   type Changes,
+  type Children,
   type NodeCard,
   type NodeLook,
   type Picture,
@@ -44,6 +45,8 @@ export interface Model {
   /** How many nodes are in each state. */
   readonly counts: ReadonlyMap<string, number>;
   readonly request: Request | null;
+  /** The children of mapped tasks that were last told of, by node. */
+  readonly children: ReadonlyMap<number, Children>;
 }
 
 export interface Fold {
@@ -69,6 +72,8 @@ const NOT_RUN: Omit<NodeLook, "node"> = {
   ended: null,
   due: null,
   result: "",
+  width: null,
+  counts: null,
 };
 
 export const EMPTY: Model = {
@@ -82,6 +87,7 @@ export const EMPTY: Model = {
   lostAt: null,
   counts: new Map(),
   request: null,
+  children: new Map(),
 };
 
 /** Ask again when a snapshot that was asked for has not come after this many seconds. */
@@ -101,6 +107,8 @@ export function fold(model: Model, message: ToView, now: number): Fold {
       return foldChanges(model, message, now);
     case "acknowledged":
       return { model: foldAcknowledged(model, message), ask: false };
+    case "children":
+      return { model: foldChildren(model, message), ask: false };
     default:
       return message satisfies never;
   }
@@ -109,7 +117,10 @@ export function fold(model: Model, message: ToView, now: number): Fold {
 /** Take a whole saved bundle: its picture, then its snapshot unless the model has seen later events. */
 export function foldBundle(model: Model, bundle: Bundle, now: number): Model {
   const pictured = fold(model, bundle.picture, now).model;
-  return fold(pictured, bundle.snapshot, now).model;
+  const standing = fold(pictured, bundle.snapshot, now).model;
+  // An old bundle, drawn again after live changes, knows less of the children than the kernel told since.
+  const isNews = standing.seq === bundle.snapshot.seq;
+  return isNews ? bundle.children.reduce(foldChildren, standing) : standing;
 }
 
 /** Note that a button was pressed; the answer comes as an `acknowledged` message. */
@@ -157,6 +168,12 @@ export function familyOf(state: string): Family {
   return (Object.hasOwn(FAMILY, state) ? FAMILY[state] : undefined) ?? "waiting";
 }
 
+/** Whether a task run in this state has ended. */
+export function isDone(state: string): boolean {
+  const family = familyOf(state);
+  return family === "good" || family === "bad" || state === "Skipped" || state === "Cancelled";
+}
+
 /** Own properties only: the word may come from a saved file and be `constructor`. */
 export function glyphOf(state: string): string {
   return (Object.hasOwn(GLYPH, state) ? GLYPH[state] : undefined) ?? "·";
@@ -182,7 +199,7 @@ function foldSnapshot(model: Model, snapshot: Snapshot, now: number): Model {
   if (model.seq !== null && snapshot.seq < model.seq) return model;
   // Nodes that are not told of have not run.
   const idle = [...model.cards.keys()].map((node): NodeLook => ({ ...NOT_RUN, node }));
-  const looks = new Map([...idle, ...snapshot.nodes].map((look) => [look.node, look]));
+  const looks = new Map([...idle, ...snapshot.nodes.map(whole)].map((look) => [look.node, look]));
   return {
     ...model,
     looks: keepEqual(model.looks, looks),
@@ -228,6 +245,11 @@ function foldAcknowledged(model: Model, answer: Acknowledged): Model {
   return { ...model, request: { ...request, phase: answer.ok ? "taken" : "refused", said: answer.said } };
 }
 
+function foldChildren(model: Model, told: Children): Model {
+  if (!isOurs(model, told.run)) return model;
+  return { ...model, children: new Map(model.children).set(told.node, told) };
+}
+
 /** A number was skipped: ask for a snapshot, and again when it does not come. */
 function missed(model: Model, now: number): Fold {
   if (model.lostAt !== null && now - model.lostAt < PATIENCE) return { model, ask: false };
@@ -256,6 +278,11 @@ function nextOffset(model: Model, at: number, now: number): number {
   return model.offset;
 }
 
+/** A file of an older version says nothing of children. */
+function whole(look: NodeLook): NodeLook {
+  return (look.counts as NodeLook["counts"] | undefined) === undefined ? { ...look, width: null, counts: null } : look;
+}
+
 /** Keep the old object where nothing changed, so that a painter can tell by identity. */
 function keepEqual(
   old: ReadonlyMap<number, NodeLook>,
@@ -277,8 +304,16 @@ function sameLook(a: NodeLook, b: NodeLook): boolean {
     a.started === b.started &&
     a.ended === b.ended &&
     a.due === b.due &&
-    a.result === b.result
+    a.result === b.result &&
+    a.width === b.width &&
+    sameCounts(a.counts, b.counts)
   );
+}
+
+function sameCounts(a: NodeLook["counts"], b: NodeLook["counts"]): boolean {
+  if (a === null || b === null) return a === b;
+  const states = Object.keys(a);
+  return states.length === Object.keys(b).length && states.every((state) => Object.hasOwn(b, state) && a[state] === b[state]);
 }
 
 function countStates(looks: ReadonlyMap<number, NodeLook>): ReadonlyMap<string, number> {

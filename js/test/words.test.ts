@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clean, elide, type Face } from "../src/measure";
 import { EMPTY, fold, type Model } from "../src/model";
-import type { NodeCard, NodeLook, RunLook } from "../src/protocol";
-import { countdown, countsText, duration, nodeName, nodeTexts, nodeTitle, progress, requestText, runTexts, sentenceParts, summary } from "../src/words";
+import { shares } from "../src/mapped";
+import type { ChildLook, NodeCard, NodeLook, RunLook } from "../src/protocol";
+import { childTexts, countdown, countsText, duration, nodeName, nodeTexts, nodeTitle, progress, requestText, runTexts, sentenceParts, summary } from "../src/words";
 import { golden } from "./golden";
 import { look, makeScene, runLook } from "./scene";
 
@@ -11,6 +12,8 @@ interface Vectors {
   readonly duration: readonly { seconds: number; says: string }[];
   readonly countdown: readonly { seconds: number; says: string }[];
   readonly nodes: readonly { case: string; look: NodeLook; card: NodeCard; now: number; says: object; title: string }[];
+  readonly children: readonly { case: string; row: ChildLook; card: NodeCard; now: number; says: object }[];
+  readonly shares: readonly { counts: Record<string, number>; room: number; says: readonly (readonly [string, number, number])[] }[];
   readonly elide: readonly { text: string; room: number; size: number; face: Face; at: "middle" | "end"; says: string }[];
   readonly clean: readonly { text: string; says: string }[];
   readonly counts: readonly { states: readonly string[]; says: string; progress: string }[];
@@ -18,6 +21,10 @@ interface Vectors {
 }
 
 const VECTORS = golden("texts") as Vectors;
+
+function round(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}
 
 function modelOf(looks: readonly NodeLook[], flow = runLook("Running", { started: 0 })): Model {
   const scene = makeScene(looks.length);
@@ -35,6 +42,15 @@ test("nodes are described as Python describes them", () => {
   for (const vector of VECTORS.nodes) {
     assert.deepEqual(nodeTexts(vector.look, vector.card, vector.now), vector.says, vector.case);
     assert.equal(nodeTitle(vector.look, vector.card, vector.now), vector.title, vector.case);
+  }
+});
+
+test("children of a mapped task are described and counted as Python does it", () => {
+  for (const { row, card, now, says, case: name } of VECTORS.children) assert.deepEqual(childTexts(row, card, now), says, name);
+  for (const { counts, room, says } of VECTORS.shares) {
+    const width = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const laid = shares(look(0, "Mapping", { counts, width }), room);
+    assert.deepEqual(laid.map(({ family, x, length }) => [family, round(x), round(length)]), says);
   }
 });
 
@@ -56,7 +72,7 @@ test("counts, progress and header say what Python's header says", () => {
 });
 
 test("a running node's accessible name leaves its time out, an ended one's has it", () => {
-  const card: NodeCard = { node: 0, slug: "clean-1", name: "clean", kind: "task", upstream: [], downstream: [], attempts: 3 };
+  const card: NodeCard = { node: 0, slug: "clean-1", name: "clean", kind: "task", upstream: [], downstream: [], attempts: 3, mapped: false };
   assert.equal(nodeName(look(0, "Running", { attempt: 2, started: 0 }), card, 9), "clean, Running, attempt 2 of 3");
   const ended = look(0, "Failed", { attempt: 2, started: 0, ended: 1.2, message: "no rows" });
   assert.equal(nodeName(ended, card, 9), "clean, Failed, attempt 2 of 3, no rows, 1.2 s");

@@ -83,7 +83,7 @@ BREAKS: dict[str, tuple[Callable[[Machine], object], str]] = {
         lambda m: _move(m, 0, Running()),
         "illegal move of step-1: .*Running→Success · .*Success→Running",
     ),
-    "undecided": (lambda m: m._undecided.append(4), "left undecided"),
+    "undecided": (lambda m: m.undecided.append(4), "left undecided"),
     "approved": (lambda m: m.approved.__setitem__(0, Running()), "is not ready"),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowbook import Flow, signals, triggers
 from flowbook.engine import messages as m
 from flowbook.engine.ends import failure
-from flowbook.engine.machine import NOT_RUN
+from flowbook.engine.outcome import NOT_RUN
 from flowbook.states import Cancelled, Failed, Paused, Resume, Retrying, Running, Scheduled, Submitted, Success
 from tests.engine.bare import Bare, chain, moment, plain
 

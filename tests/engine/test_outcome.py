@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flowbook import Flow, Task, signals, task, triggers
-from flowbook.engine.machine import NOT_RUN
 from flowbook.engine.messages import ResumeAsked
+from flowbook.engine.outcome import NOT_RUN
 from flowbook.states import Cancelled, Failed, Running, State, Success
 from tests.engine.bare import Bare
 

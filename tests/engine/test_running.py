@@ -115,13 +115,6 @@ def test_what_cannot_be_meant_is_refused_with_advice(options: Any, kind: type[Ex
     assert flow.last_run is None
 
 
-def test_mapped_edges_are_refused_before_anything_runs() -> None:
-    with Flow("mapped") as flow:
-        double([1, 2], mapped=True)
-    with pytest.raises(FlowError, match=r"task 'double' has mapped edges; mapping is not part of this version"):
-        flow.run(show=False)
-
-
 def test_states_and_signals_are_found_where_the_reference_has_them() -> None:
     from flowbook.engine import signals as engine_signals
     from flowbook.engine import state as engine_state

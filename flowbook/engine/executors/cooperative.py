@@ -96,7 +96,7 @@ class _Cooperative(OneByOne):
         runner.pump()
 
     async def _awaited(self, task: int, body: AsyncBody) -> Any:
-        runner, described = self.runner, self.runner.plan.tasks[task]
+        runner, described = self.runner, self.runner.plan.described[task]
         frame = RunFrame(runner)  # one of its own: others may run between its awaits
         frame.task = task
         with contextlib.ExitStack() as stack:

@@ -18,6 +18,7 @@ from flowbook.engine.interrupts import (
     RunInterrupted,
     in_main_thread,
 )
+from flowbook.engine.plan import GATHERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ class OneByOne:
         finally:
             restore_frame(token)
 
-    def _run_ready(self, at_most: int | None) -> None:
+    def _run_ready(self, at_most: int | None) -> None:  # noqa: PLR0912 - a call costs more here than a branch
         """Run ready bodies until there are none.
 
         This is the hot path of every sequential run: what it needs is in local names, and a plain task makes two calls
@@ -95,7 +96,7 @@ class OneByOne:
         runner, frame, state = self.runner, self.frame, self.state
         machine, mailbox, stream = runner.machine, runner.mailbox, runner.stream
         structure, guarded, bodies = runner.plan.structure, runner.plan.guarded, runner.plan.bodies
-        inputs, constants = structure.inputs, structure.constants
+        inputs, constants, static, arguments = structure.inputs, structure.constants, machine.static, runner.arguments
         ready, states, timers, readers = machine.ready, machine.states, runner.timers, stream.readers
         started, returned, instructions = machine.started, machine.returned, machine.instructions
         monotonic, offset = runner.clock.reading
@@ -106,14 +107,16 @@ class OneByOne:
             if readers:
                 stream.publish()
             frame.task = task
-            fixed, wanted = constants[task], inputs[task]
-            kwargs: dict[str, Any] = dict(fixed) if fixed else {}
-            if wanted:
-                for key, upstream in wanted:
-                    kwargs[key] = states[upstream].result
             try:
+                if task >= static or (wanted := inputs[task]) is GATHERED:
+                    kwargs = arguments(task)
+                else:
+                    kwargs = dict(fixed) if (fixed := constants[task]) else {}
+                    if wanted:
+                        for key, upstream in wanted:
+                            kwargs[key] = states[upstream].result
                 if guarded[task]:
-                    value = call_guarded(runner.plan.tasks[task], self._exposed(bodies[task]), kwargs)
+                    value = call_guarded(runner.plan.described[task], self._exposed(bodies[task]), kwargs)
                 else:
                     state.in_body = True
                     value = bodies[task](**kwargs)

@@ -256,10 +256,15 @@ class _Pool:
         bodies, guarded, arguments, offset = runner.plan.bodies, runner.plan.guarded, runner.arguments, self.offset
         now = _monotonic()
         while (task := self.next_task(worker, now)) != NO_TASK:
-            kwargs = arguments(task)
-            lock.release()
             error: BaseException | None = None
             value: Any = None
+            try:
+                kwargs = arguments(task)
+            except BaseException as raised:  # noqa: BLE001 - a user's sequence may raise anything
+                machine.handle(runner.ending(task, raised))
+                frame.task = worker.task = NO_TASK
+                continue
+            lock.release()
             try:
                 value = self.guarded(task, kwargs) if guarded[task] else bodies[task](**kwargs)
             except BaseException as raised:  # noqa: BLE001 - whatever a user's body raises ends in a state
@@ -350,7 +355,7 @@ class _Pool:
 
     def guarded(self, task: int, kwargs: dict[str, Any]) -> Any:
         """Call a body whose printing goes to the log; its timeout is watched from the driving thread."""
-        described, body = self.runner.plan.tasks[task], self.runner.plan.bodies[task]
+        described, body = self.runner.plan.described[task], self.runner.plan.bodies[task]
         if described.log_stdout:
             with printing_to_log(described):
                 return body(**kwargs)
@@ -360,7 +365,7 @@ class _Pool:
 
     def watch(self, worker: _Worker, task: int) -> None:
         """Remember when a body has to be done; real time, since bodies run in it whatever the clock says."""
-        seconds = self.runner.plan.tasks[task].timeout
+        seconds = self.runner.plan.described[task].timeout
         if seconds:
             self.serial += 1
             worker.deadline = self.serial

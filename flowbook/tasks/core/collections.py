@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
+from flowbook.mapping import EdgeAnnotation
 from flowbook.tasks.base import Task, constructors
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ def _members(value: Any) -> Iterable[Any]:
 def holds_tasks(value: Any) -> bool:
     """Tell whether a value is a task or a collection in which there is one.
 
+    Raises:
+        FlowError: a collection holds something that is said about an edge, such as ``unmapped(x)``.
+
     >>> holds_tasks([1, {"a": (2, 3)}])
     False
 
@@ -112,6 +116,11 @@ def holds_tasks(value: Any) -> bool:
         item = stack.pop()
         if isinstance(item, Task):
             return True
+        if isinstance(item, EdgeAnnotation):
+            raise FlowError(
+                f"{shown(item)} stands inside a collection, but it says how a whole argument is handed over. "
+                "Put it around the collection, or give the value as an argument of its own."
+            )
         members = _members(item)
         # a long list of numbers is looked through at the speed of C
         if id(item) not in seen and not _PLAIN.issuperset(map(type, members)):
@@ -124,7 +133,7 @@ def as_task(value: Any, flow: Flow | None = None) -> Task:
     """Turn any value into a task; a task is returned as it is.
 
     Args:
-        value: anything.
+        value: anything; what `flowbook.unmapped` and the like say of an edge is left out.
         flow: where a collection of tasks binds its items; the active flow when not given.
 
     Raises:
@@ -136,6 +145,8 @@ def as_task(value: Any, flow: Flow | None = None) -> Task:
     """
     if isinstance(value, Task):
         return value
+    if isinstance(value, EdgeAnnotation):
+        return as_task(value.task, flow)
     if not holds_tasks(value):
         return Constant(value)
     _refuse_endless(value, ())
