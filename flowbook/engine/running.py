@@ -160,7 +160,7 @@ def _scheduled(
     if clock.is_virtual:
         options = {**options, "clock": clock}  # one time for all runs; a real clock is set anew for each
     for each in getattr(flow.schedule, "clocks", ()):  # better told now than in a month
-        parameter_values(flow, parameters, options, getattr(each, "parameter_defaults", None))
+        parameter_values(flow, parameters, options, of_clock=getattr(each, "parameter_defaults", None))
 
     def make(event: ClockEvent, before: FlowRun | None) -> FlowRun:
         # what an earlier run left, and the id of a run, are meant for one run
@@ -239,7 +239,9 @@ def _prepare(
         clock_of(options.get("clock")),
         run_id=options.get("flow_run_id") or os.urandom(8).hex(),
         name=options.get("flow_run_name") or f"{flow.name}-{next(_numbers)}",
-        parameters=parameter_values(flow, parameters, options, part, event.parameter_defaults if event else None),
+        parameters=parameter_values(
+            flow, parameters, options, part, of_clock=event.parameter_defaults if event else None
+        ),
         given=context_values(options),
         task_contexts={plan.number(task): dict(values) for task, values in contexts.items()},
         seeds={plan.number(task): state for task, state in seeds_of(options, part).items()},
