@@ -28,7 +28,7 @@ from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
 from flowbook.engine.story import sentence
 from flowbook.errors import shown
-from flowbook.states import Failed, Pending, Running, Scheduled, State, TriggerFailed
+from flowbook.states import Failed, Mapped, Pending, Running, Scheduled, State, TriggerFailed
 
 if TYPE_CHECKING:
     import asyncio
@@ -409,6 +409,8 @@ def _after_terminal_handler(run: FlowRun, state: State) -> State:
     if handler is None:
         return state
     decisive = {machine.states[number] for number in run.runner.plan.reference}
+    # the flow is judged by the children of a mapped task, and so may this handler
+    decisive |= {child for state in decisive if isinstance(state, Mapped) for child in state.map_states if child}
     answered, failed = consult(run.flow, [lambda flow, _, new: handler(flow, new, decisive)], machine.flow_state, state)
     if failed:
         answered = Failed(f"The terminal state handler failed. {answered.message}", result=answered.result)
