@@ -28,7 +28,7 @@ from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
 from flowbook.engine.story import sentence
 from flowbook.errors import shown
-from flowbook.states import Failed, Pending, Running, Scheduled, State, TriggerFailed
+from flowbook.states import Failed, Mapped, Pending, Running, Scheduled, State, TriggerFailed
 
 if TYPE_CHECKING:
     import asyncio
@@ -239,7 +239,9 @@ def _prepare(
         clock_of(options.get("clock")),
         run_id=options.get("flow_run_id") or os.urandom(8).hex(),
         name=options.get("flow_run_name") or f"{flow.name}-{next(_numbers)}",
-        parameters=parameter_values(flow, parameters, options, part, event.parameter_defaults if event else None),
+        parameters=parameter_values(
+            flow, parameters, options, part, of_clock=event.parameter_defaults if event else None
+        ),
         given=context_values(options),
         task_contexts={plan.number(task): dict(values) for task, values in contexts.items()},
         seeds={plan.number(task): state for task, state in seeds_of(options, part).items()},
@@ -407,6 +409,8 @@ def _after_terminal_handler(run: FlowRun, state: State) -> State:
     if handler is None:
         return state
     decisive = {machine.states[number] for number in run.runner.plan.reference}
+    # the flow is judged by the children of a mapped task, and so may this handler
+    decisive |= {child for state in decisive if isinstance(state, Mapped) for child in state.map_states if child}
     answered, failed = consult(run.flow, [lambda flow, _, new: handler(flow, new, decisive)], machine.flow_state, state)
     if failed:
         answered = Failed(f"The terminal state handler failed. {answered.message}", result=answered.result)

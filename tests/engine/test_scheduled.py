@@ -178,6 +178,30 @@ def test_the_schedule_can_be_left_out_for_one_run_or_by_a_setting(monkeypatch: p
     assert len(diary.entries) == 6
 
 
+def test_a_run_of_a_part_is_meant_for_now() -> None:
+    diary = Diary(daily(3))
+    assert diary.flow.run(until=diary.noted, show=False).is_successful()
+    assert diary.flow.run(start_at=diary.noted, show=False).is_successful()
+    assert len(diary.entries) == 2
+
+
+def test_a_failed_run_of_a_schedule_can_be_gone_on_with() -> None:
+    broken = [True]
+
+    @task
+    def mend() -> int:
+        if broken:
+            raise ValueError
+        return 1
+
+    with Flow("mended", schedule=daily(1)) as flow:
+        mended = mend()
+    flow.run(clock="fast", show=False)
+    broken.clear()
+    assert flow.last_run is not None
+    assert flow.last_run.resume().wait(5).result[mended].result == 1
+
+
 def test_a_flow_without_a_schedule_runs_at_once_whatever_is_asked() -> None:
     assert Diary(None).flow.run(run_on_schedule=True, show=False).is_successful()
 
@@ -434,8 +458,11 @@ def test_an_interrupt_ends_the_sleep_at_once() -> None:
     timer = threading.Timer(0.2, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT))  # type: ignore[arg-type]
     timer.start()
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        diary.flow.run(show=False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            diary.flow.run(show=False)
+    finally:
+        timer.cancel()  # or it would end the suite
     assert time.monotonic() - began < 2
     assert diary.flow.last_run is not None
     assert type(diary.flow.last_run.state) is Cancelled
