@@ -31,6 +31,9 @@ TaskT = TypeVar("TaskT", bound=Task)
 class GrowingGraph(Graph):
     """A graph to which tasks and edges can be added."""
 
+    # whether edges between annotations that cannot fit each other are told of
+    checks_types = True
+
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self._slugs: set[str] = set()
@@ -237,6 +240,7 @@ class GrowingGraph(Graph):
             self._refuse_invalid(edge, node)
         if (
             edge.key is not None
+            and self.checks_types
             and edge.downstream_task.run_signature.takes_types
             and edge.upstream_task.run_signature.gives_type
         ):

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, ParameterError, shown
-from flowbook.hints import in_words, is_known
+from flowbook.hints import in_words, is_known, may_fit
 from flowbook.parameters import DateTimeParameter, moment_of
 from flowbook.serialization import NotCarried, decoded, encoded
 
@@ -77,16 +77,25 @@ def _read(parameter: Parameter, value: Any, wanted: Any) -> Any:
     from pydantic import ValidationError  # noqa: PLC0415 - loaded when there is something to read
 
     adapter = adapter_of(wanted)
+    if adapter is None:
+        value = _from_json(value) if _may_be_json(value) else value
+        if may_fit(type(value), wanted):
+            return value
+        raise ValueError("only Python code can give one")
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         problem = error
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+    if _may_be_json(value):
         try:
             return adapter.validate_json(value)
         except ValidationError as error:
             problem = error
     raise ValueError("; ".join(_said(each) for each in problem.errors(include_url=False)))
+
+
+def _may_be_json(value: Any) -> bool:
+    return isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}
 
 
 def _said(problem: Any) -> str:
@@ -105,15 +114,15 @@ def _from_json(value: Any) -> Any:
         return value
 
 
-def adapter_of(wanted: Any) -> TypeAdapter[Any]:
-    """Return what reads values of a type; of a class that pydantic does not know, it takes instances."""
-    from pydantic import ConfigDict, TypeAdapter  # noqa: PLC0415 - loaded when there is something to read
-    from pydantic.errors import PydanticSchemaGenerationError  # noqa: PLC0415 - the same
+def adapter_of(wanted: Any) -> TypeAdapter[Any] | None:
+    """Return what reads values of a type; None when pydantic cannot, as with most classes of other libraries."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - loaded when there is something to read
+    from pydantic.errors import PydanticUserError  # noqa: PLC0415 - the same
 
     try:
         return TypeAdapter(wanted)
-    except PydanticSchemaGenerationError:
-        return TypeAdapter(wanted, config=ConfigDict(arbitrary_types_allowed=True))
+    except (PydanticUserError, TypeError, NameError):  # no schema, a name that is not there, what is no type at all
+        return None
 
 
 def parameters_schema(flow: Flow) -> dict[str, Any]:
@@ -149,10 +158,13 @@ def _schema_of(wanted: Any) -> dict[str, Any]:
         return {}
     from pydantic.errors import PydanticInvalidForJsonSchema  # noqa: PLC0415 - loaded when there is something to read
 
+    adapter = adapter_of(wanted)
     try:
-        return adapter_of(wanted).json_schema()
+        if adapter is not None:
+            return adapter.json_schema()
     except PydanticInvalidForJsonSchema:
-        return {"description": f"a {in_words(wanted)}, which only Python code can give"}
+        pass
+    return {"description": f"{in_words(wanted)}, which only Python code can give"}
 
 
 def _plain_default(value: Any) -> Any:

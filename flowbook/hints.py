@@ -84,9 +84,14 @@ def resolved(run: Callable[..., Any], annotation: Any) -> Any:
         known = dict(getattr(function, "__globals__", {}))
         if getattr(function, "__closure__", None):
             known.update(inspect.getclosurevars(function).nonlocals)
-        return typing.get_type_hints(_Annotated(annotation), known)["it"]
+        found = typing.get_type_hints(_Annotated(annotation), known)["it"]
     except Exception:  # noqa: BLE001 - annotations are a user's expressions and may fail in any way
         return annotation if isinstance(annotation, str) else UNKNOWN
+    return UNKNOWN if isinstance(found, _VALUES) else found
+
+
+# What some people write as annotations though it is no type.
+_VALUES = (int, float, complex, bytes, list, tuple, dict, set)
 
 
 def is_known(annotation: Any) -> bool:

@@ -74,7 +74,6 @@ class Parameter(Task):
             raise TypeError(f"a parameter needs a name, not {shown(name)}: Parameter('country').")
         self.required = default is no_default if required is None else bool(required)
         self.default = None if default is no_default else default
-        self.sensitive = bool(sensitive)
         if type is not None:
             if self.default is not None and not may_fit(self.default.__class__, type):
                 raise TypeMismatch(
@@ -82,6 +81,7 @@ class Parameter(Task):
                     "Change one of the two."
                 )
             self._declare(name, type)
+        self.sensitive = bool(sensitive)
         # its value is given, not worked out: the configured retries of tasks are none of its business
         super().__init__(name=name, slug=name, tags=tags, checkpoint=False, max_retries=0)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.hints import in_words
 from flowbook.states import State
+from flowbook.triggers import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -238,7 +239,7 @@ def flow_document(flow: Flow) -> dict[str, Any]:
         "format": _FORMAT,
         "name": flow.name,
         "tasks": sorted((_task_document(flow, task) for task in flow.nodes), key=lambda task: str(task["slug"])),
-        "edges": sorted(edges, key=_canonical),
+        "edges": sorted(edges, key=lambda edge: (edge["upstream"], edge["downstream"], _canonical(edge))),
         "parameters": sorted(parameters, key=lambda parameter: str(parameter["name"])),
         "reference_tasks": sorted(slugs[task] for task in flow.reference_tasks()),
         "schedule": _schedule_document(flow.schedule),
@@ -297,8 +298,11 @@ def _constant(value: Any) -> Any:
 def _called(function: Any) -> str:
     """Name a trigger, a filter or an adjustment, with what it was given when it shows that itself."""
     own = type(function)
+    if isinstance(function, Trigger):
+        made_by = function._made_by  # noqa: SLF001 - what pickle is told, too
+        return f"{function.__name__}{made_by[1]!r}" if made_by else function.__name__
     if "__repr__" in vars(own) and own.__module__.startswith("flowbook."):
-        return repr(function).removeprefix("<trigger ").removesuffix(">")
+        return repr(function)
     return str(getattr(function, "__qualname__", own.__qualname__))
 
 

@@ -10,6 +10,7 @@ from flowbook.contexts import context, current_frame
 from flowbook.engine.frame import RunFrame, read_date
 from flowbook.errors import FlowError, UnknownArgument, nearest, shown
 from flowbook.fitting import check_values
+from flowbook.parameters import Parameter
 from flowbook.redaction import hide
 from flowbook.states import State
 
@@ -170,5 +171,7 @@ def seeds_of(options: Mapping[str, Any], part: Part | None = None) -> dict[Any, 
     return {
         task: state
         for task, state in seeds.items()
-        if (part is None or task in part.tasks) and not (getattr(task, "runs_anew", False) and state.is_finished())
+        if (part is None or task in part.tasks)
+        and not (getattr(task, "runs_anew", False) and state.is_finished())
+        and (not task.sensitive or isinstance(task, Parameter))  # a secret is asked for again
     }

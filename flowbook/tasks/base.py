@@ -257,11 +257,11 @@ class Task:
         if _SHARED not in values:
             return self._to_pickle(), self._tags
         # all who share attributes give pickle the same dict, which it then writes once
-        made: dict[str, Any] | None = values.get(_PICKLED)
-        if made is None:
-            made = self._to_pickle()
-            values[_PICKLED] = made
-        return made, self._tags
+        by_name = self._is_pickled_by_name()
+        kept: tuple[bool, dict[str, Any]] | None = values.get(_PICKLED)
+        if kept is None or kept[0] != by_name:
+            kept = values[_PICKLED] = (by_name, self._to_pickle())
+        return kept[1], self._tags
 
     def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
         values, tags = state
@@ -274,6 +274,10 @@ class Task:
         made._take_attributes()
         _set_tags(made, set(self._tags))
         return made
+
+    def _is_pickled_by_name(self) -> bool:
+        """Tell whether the body is looked up when a pickle is read, and not in it."""
+        return False
 
     def _to_pickle(self) -> dict[str, Any]:
         """Return the attributes as they are pickled."""

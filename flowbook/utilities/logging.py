@@ -6,16 +6,37 @@ Nothing is configured at import; the first logger somebody asks for attaches a h
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 from flowbook import redaction
 from flowbook.configuration import config
 from flowbook.redaction import redact
 
-__all__ = ["get_logger"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["get_logger", "taking_records"]
 
 ROOT = "flowbook"
+
+
+_taker: contextvars.ContextVar[Callable[[logging.LogRecord], None] | None] = contextvars.ContextVar(
+    "flowbook_taker", default=None
+)
+
+
+@contextlib.contextmanager
+def taking_records(take: Callable[[logging.LogRecord], None] | None) -> Iterator[None]:
+    """Hand what is logged on this thread to `take` instead of printing it; with None it is printed as ever."""
+    token = _taker.set(take)
+    try:
+        yield
+    finally:
+        _taker.reset(token)
 
 
 class _Printed(logging.Handler):
@@ -27,6 +48,9 @@ class _Printed(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            if (take := _taker.get()) is not None:
+                take(record)
+                return
             # what a task prints may be on its way to the log; a log line is printed below that, or it would come again
             stream = getattr(sys.stdout, "beneath", sys.stdout)
             stream.write(f"{redact(self.format(record))}\n")  # in one piece: threads print too

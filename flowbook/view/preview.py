@@ -6,8 +6,9 @@ from typing import Any
 
 from flowbook.errors import shown
 from flowbook.redaction import MASK, is_hidden
+from flowbook.states import State, Success
 
-__all__ = ["brief", "preview"]
+__all__ = ["brief", "preview", "previewed"]
 
 _MESSAGE_CHARACTERS = 300
 
@@ -44,6 +45,11 @@ def _shape(name: str, shape: Any) -> str:
     if name in {"DataFrame", "Series"}:
         return f"{shape[0]:,} row{'s' if shape[0] != 1 else ''}"
     return " \u00d7 ".join(f"{size:,}" for size in shape)  # the multiplication sign
+
+
+def previewed(state: State) -> str:
+    """Return a few words on the result of a state; only successes have one."""
+    return preview(state.result) if isinstance(state, Success) else ""
 
 
 def brief(message: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,6 +73,10 @@ def chain_flow() -> Flow:
         flow.add_edge(find, score, key="y")
         flow.add_edge(score, report, key="rows")
     return flow
+
+
+def chain_picture() -> FlowPicture:
+    return picture(chain_flow())
 
 
 def chain(counts: Mapping[str, Mapping[str, int]], **looks: NodeLook) -> Shown:
@@ -204,7 +209,7 @@ def many() -> Shown:
     """So many tasks that cards are small; every fifth one is mapped."""
     with Flow("many") as flow:
         rows = [[named(f"step_{rank}_{place}") for place in range(8)] for rank in range(9)]
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in itertools.pairwise(rows):
             for place, each in enumerate(after):
                 flow.add_edge(before[place], each, key="x", mapped=place % 5 == 0)
                 if place % 3 == 0:

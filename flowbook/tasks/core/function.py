@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FunctionTask"]
 
+# The mark among pickled attributes that the body is looked up; what then is read from it again, annotations and all.
+_BY_NAME = "_by_name"
+_READ_ANEW = frozenset({"run_signature", "__annotations__"})
+
 _OPTIONS = frozenset(inspect.signature(Task.__init__).parameters) - {"self"}
 
 
@@ -49,6 +53,9 @@ class FunctionTask(Task):
         super().__init__(name=name or getattr(fn, "__name__", None), **kwargs)
         functools.update_wrapper(self, fn, updated=())
 
+    def _is_pickled_by_name(self) -> bool:
+        return _is_found_as_task(self.__dict__.get("run"))
+
     def _to_pickle(self) -> dict[str, Any]:
         # a module has the task under the function's own name, so pickle would not find the function there
         values = super()._to_pickle()
@@ -56,15 +63,13 @@ class FunctionTask(Task):
         if not _is_found_as_task(fn):
             return values
         body = _BodyOf(fn.__module__, fn.__qualname__)
-        return {
-            name: body if value is fn else value
-            for name, value in values.items()
-            if name not in {"run_signature", "__annotations__"}
-        }
+        kept = {name: body if value is fn else value for name, value in values.items() if name not in _READ_ANEW}
+        return {_BY_NAME: True, **kept}
 
     def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
         values, tags = state
-        if "run_signature" not in values:
+        # a function of a notebook is in its own pickle, and may lead back to this task before its attributes are there
+        if values.pop(_BY_NAME, False):
             values["run_signature"] = RunSignature.of(values["run"])
             values["__annotations__"] = getattr(values["run"], "__annotations__", {})
         super().__setstate__((values, tags))
