@@ -9,6 +9,7 @@ how many there are: `Plan.spread`. From then on whatever is asked by number is a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -155,6 +156,7 @@ class Plan:
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
         extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
+        namesakes: the names which several tasks have; worked out when somebody asks.
 
     """
 
@@ -166,6 +168,7 @@ class Plan:
         "guarded",
         "handled",
         "homes",
+        "namesakes",
         "reference",
         "slugs",
         "special",
@@ -190,6 +193,7 @@ class Plan:
         chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
         self.reference = [structure.index[task] for task in chosen] or structure.terminal
         self.homes: list[Family] = []
+        self.namesakes: frozenset[str] | None = None
         self.described: Sequence[Task] = structure.tasks
         self.slugs: Sequence[str] = structure.slugs
         if structure.mapped:
@@ -230,6 +234,13 @@ class Plan:
         """Return the name of a task run, that of a mapped child with its index."""
         index, name = self.map_index(number), self.described[number].name
         return name if index is None else f"{name}[{index}]"
+
+    def called(self, number: int) -> str:
+        """Return what a sentence calls a task run: its name, or its slug when another task has the same name."""
+        if self.namesakes is None:
+            counts = Counter(task.name for task in self.tasks)
+            self.namesakes = frozenset(name for name, count in counts.items() if count > 1)
+        return self.slugs[number] if self.described[number].name in self.namesakes else self.name(number)
 
     @property
     def terminal(self) -> list[int]:

@@ -122,7 +122,7 @@ class Feed:
         self.flow = RunLook("Pending")
         self._log = runner.machine.log
         self._nodes = [_Node() for _ in runner.plan.tasks]
-        self._names = [task.name for task in runner.plan.tasks]
+        self._names = [runner.plan.called(number) for number in range(len(runner.plan.tasks))]
         self._changed: set[int] = set()
         self._sentence = ""
         self._subject: tuple[int, State | None] = (-1, None)
