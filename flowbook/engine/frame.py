@@ -144,6 +144,13 @@ def _day(shift: int, pattern: str) -> Callable[[RunFrame], str]:
     return lambda frame: (frame.date + dt.timedelta(days=shift)).strftime(pattern)
 
 
+def _flow_id(name: str) -> str:
+    """Return what identifies a flow as long as it is registered nowhere: the same for one name, whenever it is run."""
+    import uuid  # noqa: PLC0415 - whoever asks needs it, others do not
+
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"flowbook:{name}"))
+
+
 def _logger(frame: RunFrame) -> Any:
     from flowbook.utilities.logging import get_logger  # noqa: PLC0415 - logging is loaded when somebody logs
 
@@ -175,6 +182,7 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "yesterday_nodash": _day(-1, "%Y%m%d"),
     "tomorrow_nodash": _day(1, "%Y%m%d"),
     "flow_name": lambda frame: frame.flow_name,
+    "flow_id": lambda frame: _flow_id(frame.flow_name),
     "flow_run_id": lambda frame: frame.runner.run_id,
     "flow_run_name": lambda frame: frame.runner.name,
     "scheduled_start_time": lambda frame: frame.runner.scheduled_for or frame.begin,
@@ -190,5 +198,6 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "resume": lambda frame: frame.number in frame.runner.machine.resumed,
     "logger": _logger,
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
+    "_artifacts": lambda frame: frame.runner.artifacts,
     "map_index": lambda frame: frame.runner.plan.map_index(frame.number),
 }
