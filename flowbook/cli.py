@@ -112,7 +112,7 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     from flowbook.view.feed import Feed
 
     console = Console()
-    run = flow.start(show=False, **options)
+    run: FlowRun = flow.start(show=False, run_on_schedule=False, **options)
     feed = Feed(run.runner)
     try:
         if console.is_terminal:

@@ -13,8 +13,9 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flowbook.configuration import config
+from flowbook.configuration import config, configured_secrets
 from flowbook.errors import nearest, shown
+from flowbook.redaction import MASK, hide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -87,6 +88,28 @@ def current_tags() -> Iterable[str]:
     return tags or ()
 
 
+class Secrets(dict[str, Any]):
+    """Secrets by name; who looks at them sees the names, and from then on their values are masked in all text.
+
+    >>> Secrets(PASSWORD="correct horse")
+    {'PASSWORD': '***'}
+    """
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        for value in self.values():
+            hide(value)
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, MASK))
+
+    __str__ = __repr__
+
+
+def _secrets_key() -> tuple[str, ...]:
+    return ("secrets",) if configured_secrets() else ()
+
+
 class Context:
     """What the running task may ask about its run, with attribute and item access.
 
@@ -108,6 +131,11 @@ class Context:
             ) from None
 
     def __getitem__(self, key: str) -> Any:
+        if key == "secrets":
+            return self._secrets()
+        return self._looked_up(key)
+
+    def _looked_up(self, key: str) -> Any:
         given, frame = _given.get(), _frame.get()
         # inside a run its parameters come first: what was given around it was merged into them when it began
         if frame is not None and (key not in given or key == "parameters"):
@@ -121,6 +149,13 @@ class Context:
             return config
         raise KeyError(key)
 
+    def _secrets(self) -> Secrets:
+        try:
+            given = self._looked_up("secrets")
+        except KeyError:
+            given = {}
+        return Secrets({**configured_secrets(), **(given or {})})
+
     def get(self, key: str, default: Any = None) -> Any:
         """Return a value, or `default` when the context has none."""
         try:
@@ -133,7 +168,7 @@ class Context:
 
     def __iter__(self) -> Iterator[str]:
         frame = _frame.get()
-        every = dict.fromkeys([*_given.get(), *(frame.keys() if frame is not None else ())])
+        every = dict.fromkeys([*_given.get(), *(frame.keys() if frame is not None else ()), *_secrets_key()])
         return (key for key in every if not key.startswith("_"))
 
     def keys(self) -> list[str]:

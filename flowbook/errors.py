@@ -6,10 +6,12 @@ All of them derive from `FlowbookError` and from the built-in class that the fie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from flowbook import redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from flowbook.tasks.base import Task
 
@@ -18,6 +20,9 @@ __all__ = [
     "FlowError",
     "FlowbookError",
     "InvalidTransition",
+    "ParameterError",
+    "TypeMismatch",
+    "TypeMismatchWarning",
     "UnknownArgument",
     "giving",
     "nearest",
@@ -38,6 +43,8 @@ def shown(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything; a message must still be made
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    if redaction.known:
+        text = redaction.redact(text)  # before it is cut: half a secret is one, too
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
@@ -85,6 +92,32 @@ class UnknownArgument(FlowbookError, TypeError, ValueError):
 
     Also a ValueError: `flow.run` cannot tell a misspelt option from a parameter that the flow does not have.
     """
+
+
+class ParameterError(FlowError):
+    """Say which values of parameters cannot be read as what they are meant to be.
+
+    Attributes:
+        problems: what is wrong, by parameter; a form shows each beside its field.
+
+    """
+
+    def __init__(self, flow_name: str, problems: Mapping[str, str]) -> None:
+        self.flow_name = flow_name
+        self.problems = dict(problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems.values())
+        super().__init__(f"flow {shown(flow_name)} cannot take these parameters:{lines}")
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.flow_name, self.problems)
+
+
+class TypeMismatch(FlowbookError, TypeError):
+    """Say that annotations, or a value and an annotation, can surely not be meant together."""
+
+
+class TypeMismatchWarning(UserWarning):
+    """Say the same of an edge, where it is no error because nobody asked for strict types."""
 
 
 class CycleError(FlowError):

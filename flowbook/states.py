@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowbook.contexts import context as run_context
 from flowbook.contexts import current_tags
 from flowbook.errors import shown
+from flowbook.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -122,7 +123,7 @@ class State:
 
     def __repr__(self) -> str:
         name = type(self).__name__
-        return f'<{name}: "{self.message}">' if self.message else f"<{name}>"
+        return f'<{name}: "{redact(str(self.message))}">' if self.message else f"<{name}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State) or type(self) is not type(other):
@@ -139,6 +140,32 @@ class State:
         if isinstance(self.result, BaseException) and not _survives_pickle(self.result):
             slots["result"] = shown(self.result, 1000)
         return None, slots
+
+    def serialize(self) -> dict[str, Any]:
+        """Return this state as a dict that JSON can carry; of a value it cannot carry, the type and a few words.
+
+        >>> Retrying("later", run_count=2, start_time=dt.datetime(2026, 11, 22)).serialize()["start_time"]
+        {'$datetime': '2026-11-22T00:00:00+00:00'}
+
+        """
+        from flowbook.serialization import state_document  # noqa: PLC0415 - loaded when somebody asks
+
+        return state_document(self)
+
+    @staticmethod
+    def deserialize(document: dict[str, Any]) -> State:
+        """Return the state which `serialize` wrote.
+
+        Raises:
+            FlowError: the document describes no state that is known here.
+
+        >>> State.deserialize(Success("done", result=(1, 2)).serialize()).result
+        (1, 2)
+
+        """
+        from flowbook.serialization import state_from  # noqa: PLC0415 - likewise
+
+        return state_from(document)
 
     def without_result(self) -> State:
         """Return the same state with no result."""

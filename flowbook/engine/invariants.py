@@ -82,7 +82,9 @@ def check_machine(machine: Machine) -> None:
     """
     _check_log(machine)
     done = [is_final(state) and task not in machine.asking for task, state in enumerate(machine.states)]
-    assert machine.unfinished == len(done) - sum(done), "unfinished tasks are counted wrong"
+    assert machine.unfinished == len(done) - sum(done) - len(machine.plan.left_out), (
+        "unfinished tasks are counted wrong"
+    )
     running = {
         task for task, state in enumerate(machine.states) if isinstance(state, Running) and task not in machine.asking
     }
@@ -92,7 +94,8 @@ def check_machine(machine: Machine) -> None:
     ready = set(machine.ready)
     assert len(ready) == len(machine.ready), "a task is ready twice"
     assert machine.approved.keys() <= ready, "what handlers agreed to is not ready"
-    begun = bool(machine.log.what) and isinstance(machine.log.what[0], Running)  # else ended before its tasks began
+    # the first row, or the second of a run that waited for its schedule; else it ended before its tasks began
+    begun = any(isinstance(what, Running) for what in machine.log.what[:2])
     for task in range(len(machine.states)):
         left = _left(machine, task, done)
         assert machine.waiting[task] == left, f"{_name(machine, task)} waits for {machine.waiting[task]}, not {left}"
@@ -118,7 +121,7 @@ def _left(machine: Machine, task: int, done: list[bool]) -> int:
         linked = [supply.family for supply in family.supplies if supply.family is not None]
         return sum(not done[source.base + task - family.base] for source in linked)
     index = machine.plan.structure.index
-    waits = 0
+    waits = int(task in machine.plan.left_out)  # for what never comes
     for edge in machine.plan.structure.edges[task]:
         upstream = index[edge.upstream_task]
         was_spread = edge.mapped and not edge.flattened and upstream in machine.families

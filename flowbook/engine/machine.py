@@ -44,9 +44,9 @@ import operator
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowbook import signals
+from flowbook import redaction, signals
 from flowbook.engine import messages as m
-from flowbook.engine.ends import failure, innermost, said, verdict_of
+from flowbook.engine.ends import failure, innermost, keep_secrets, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
 from flowbook.engine.lazy import PLAIN
 from flowbook.engine.mapping import (
@@ -59,7 +59,7 @@ from flowbook.engine.mapping import (
     take_supplies,
     was_skipped,
 )
-from flowbook.engine.outcome import PENDING, outcome_of
+from flowbook.engine.outcome import NOT_RUN, PENDING, outcome_of
 from flowbook.errors import shown
 from flowbook.events import FLOW, Log, Note
 from flowbook.states import (
@@ -136,7 +136,9 @@ class Machine:
         self.ready: deque[int] = deque()
         self.log = Log()
         self.instructions: deque[m.Instruction] = deque()
-        self.unfinished = len(structure.tasks)
+        self.unfinished = len(structure.tasks) - len(plan.left_out)
+        for task in plan.left_out:
+            self.states[task] = NOT_RUN
         self.running = 0
         self.asking: dict[int, Asked] = {}
         self.due: dict[int, float] = {}
@@ -283,12 +285,18 @@ class Machine:
             books.clear()
         at = max(at, log.at[-1]) if log.at else at
         self.cancelled = self.cancelled or why
+        left_out = self.plan.left_out
         for task, state in enumerate(self.states):
+            if task in left_out:
+                continue
             if not is_final(state):
                 self._say(at, task, Cancelled(why))
             elif last.get(task) is not state:
                 log.append(at, task, state)
         self.waiting = [0] * len(self.states)
+        for task in left_out:
+            upstream = (self.plan.structure.index[edge.upstream_task] for edge in self.plan.structure.edges[task])
+            self.waiting[task] = 1 + sum(number in left_out for number in upstream)
         self.unfinished = self.running = 0
         self.held = False
 
@@ -331,6 +339,8 @@ class Machine:
     # -- moves -------------------------------------------------------------------------------------------------------
 
     def _say(self, at: float, task: int, state: State) -> None:
+        if redaction.known:
+            keep_secrets(state)
         if task == FLOW:
             self.flow_state = state
         else:
@@ -348,7 +358,7 @@ class Machine:
         return state
 
     def _note(self, at: float, text: str) -> None:
-        self.log.append(at, FLOW, Note("request", text))
+        self.log.append(at, FLOW, Note("request", redaction.redact(text)))
 
     def _settle(self, at: float) -> None:
         """Decide on all tasks whose waiting is over; a queue, since a skip may run down a chain of any length."""
@@ -571,7 +581,7 @@ class Machine:
             if isinstance(state, Running) and task not in asking:
                 self._say(at, task, Cancelling("Asked to stop."))
                 self.instructions.append(m.StopBody(task))
-            elif task in asking or not is_final(state):
+            elif task in asking or not (is_final(state) or task in self.plan.left_out):
                 new = asking[task].new if task in asking else None
                 self.enter(task, new if isinstance(new, Success) else Cancelled(why), at, may_retry=False)
         self.undecided.clear()

@@ -18,7 +18,7 @@ from flowbook.tasks.base import attribute_changes
 from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flowbook.edges import Edge
     from flowbook.engine.mapping import Family
@@ -140,6 +140,34 @@ class Structure:
             if not node.downstream:
                 self.terminal.append(number)
 
+    def covering(self, left_out: frozenset[int]) -> Structure:
+        """Return the structure of a run that leaves some tasks out: they wait for something that never comes.
+
+        What stays does not wait for what is left out, and has ended when the last of it has.
+        """
+        made = object.__new__(Structure)
+        for name in self.__slots__:
+            setattr(made, name, getattr(self, name))
+        index = self.index
+        made.edges, made.inputs, made.waiting = list(self.edges), list(self.inputs), list(self.waiting)
+        for number, edges in enumerate(self.edges):
+            if number in left_out:
+                made.waiting[number] += 1
+                continue
+            made.edges[number] = tuple(edge for edge in edges if index[edge.upstream_task] not in left_out)
+            made.waiting[number] = len(made.edges[number])
+            inputs = self.inputs[number]
+            if inputs is not None and inputs is not GATHERED:
+                made.inputs[number] = tuple(given for given in inputs if given[1] not in left_out) or None
+        stay = [number for number in range(len(self.tasks)) if number not in left_out]
+        made.roots = [number for number in stay if not made.waiting[number]]
+        made.terminal = [number for number in stay if left_out.issuperset(self._after(number))]
+        return made
+
+    def _after(self, number: int) -> list[int]:
+        """Return the numbers downstream of a task."""
+        return [*self.children[number], *self.followers.get(number, ())]
+
 
 class Plan:
     """A flow, ready to be run once.
@@ -155,6 +183,7 @@ class Plan:
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
         extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
+        left_out: tasks that this run does not cover: they stay as they are.
 
     """
 
@@ -166,6 +195,7 @@ class Plan:
         "guarded",
         "handled",
         "homes",
+        "left_out",
         "reference",
         "slugs",
         "special",
@@ -187,8 +217,10 @@ class Plan:
         self.extras: list[dict[str, Any] | None] = kept[4]
         # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
-        chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
+        # the explicit choice, or that of resources; empty when there is none
+        chosen = flow._reference_tasks or flow._inside_of_resources()  # noqa: SLF001 - the choice itself
         self.reference = [structure.index[task] for task in chosen] or structure.terminal
+        self.left_out: frozenset[int] = frozenset()
         self.homes: list[Family] = []
         self.described: Sequence[Task] = structure.tasks
         self.slugs: Sequence[str] = structure.slugs
@@ -197,6 +229,20 @@ class Plan:
             self.described = list(structure.tasks)
             self.slugs = Slugs(structure.slugs, self.homes)
             self.bodies, self.guarded, self.extras = list(self.bodies), list(self.guarded), list(self.extras)
+
+    def cover(self, tasks: Iterable[Task], decisive: Iterable[Task]) -> None:
+        """Leave out all but some of the tasks.
+
+        Args:
+            tasks: those that stay.
+            decisive: those that decide the state of the flow; it has ended when they have.
+
+        """
+        index = self.structure.index
+        covered = {index[task] for task in tasks}
+        self.left_out = frozenset(set(range(len(self.structure.tasks))) - covered)
+        self.reference = [index[task] for task in decisive]
+        self.structure = self.structure.covering(self.left_out)
 
     def spread(self, family: Family) -> None:
         """Give the children of a mapped task their numbers: the next ones."""

@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any
 from flowbook.engine import messages as m
 from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.coroutines import AsyncBody, RunLoop
+from flowbook.engine.ends import failure, said
 from flowbook.engine.interrupts import BodyStopped, Interruption
 from flowbook.engine.machine import Machine
 from flowbook.engine.mapping import flattened
 from flowbook.engine.plan import GATHERED
 from flowbook.engine.questions import answer
 from flowbook.engine.stream import Stream
-from flowbook.states import Cancelled, State, TimedOut
+from flowbook.states import Cancelled, Failed, State, TimedOut
+from flowbook.utilities.debug import is_raising
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowbook.artifacts import Artifact
     from flowbook.engine.clock import Clock
     from flowbook.engine.frame import RunFrame
     from flowbook.engine.plan import Plan
@@ -71,6 +75,9 @@ class Runner:
         task_handlers: state handlers for all tasks, called after those of the task itself.
 
     Attributes:
+        scheduled_for: the time a schedule gave, in the zone of its clock.
+        artifacts: what bodies left for people to look at, by id.
+        raises: break off at the first failing body, whose error is then kept in `raised`.
         interruption: what the SIGINT handler and the driving loop tell each other.
         coroutines: the event loop of async bodies.
         stop_body: how the executor stops a body, or lets go of it; None when there is nothing to stop.
@@ -116,6 +123,10 @@ class Runner:
         self.bell = Bell()
         self.timers: list[tuple[float, int]] = []
         self.started: float = clock.now()
+        self.scheduled_for: dt.datetime | None = None
+        self.artifacts: dict[str, Artifact] = {}
+        self.raises = is_raising()
+        self.raised: BaseException | None = None
         self.interruption = Interruption()
         self.coroutines = RunLoop()
         self.stop_body: Callable[[int], None] | None = None
@@ -135,7 +146,9 @@ class Runner:
 
     def begin(self) -> None:
         """Start the run."""
-        self.started = self.clock.now()
+        log = self.machine.log
+        # the clock on the wall may have been set back while the run waited for its time
+        self.started = max(self.clock.now(), log.at[-1]) if log.at else self.clock.now()
         self.machine.begin(self.started)
         self.stream.publish()
 
@@ -244,6 +257,9 @@ class Runner:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             # not by assignment: an exception may be a frozen dataclass
             BaseException.with_traceback(error, error.__traceback__.tb_next)
+        if self.raises and self.raised is None and isinstance(failure(error), Failed):
+            self.raised = error
+            self.mailbox.append(m.CancelAsked(at, f"Broken off by raise_on_exception: {said(error)}"))
         return m.Raised(task, error, at)
 
     def timed_out(self, task: int, *, is_let_go: bool = False) -> State:

@@ -154,6 +154,8 @@ def _waiting(runner: Runner, task: int, state: Pending) -> str:
         for edge, state in machine.upstream_states(task).items()
         if not is_final(state)
     }
+    if task in plan.left_out:
+        return "It was left out: the run covers only a part of the flow."
     waits = [shown(missing[number], 40) for number in sorted(missing)]
     if waits:
         return f"It waits for {', '.join(waits[:_NAMED])}{' and more' if len(waits) > _NAMED else ''}."

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextvars
 import os
 import sys
+import threading
 import time
 import uuid
 import warnings
@@ -56,6 +57,10 @@ class _Output:
         # the cell this belongs to, for updates from other threads
         self.cell = contextvars.copy_context()
         self.widget: Any = None
+        self.written = 0.0
+        self.is_late = False
+        self.is_refreshed_often = False
+        self.writing = threading.RLock()  # what is written last must be the newest
 
     def bundle(self) -> dict[str, Any]:
         """Return what the output holds now."""
@@ -65,21 +70,48 @@ class _Output:
             snapshot = viewing.feed.snapshot(viewing.clock.now())
             live = viewing.is_live
             message = message_of(viewing.flow, viewing.id, live=live, notice=viewing.notice if live else "")
-            return mime_bundle(viewing.flow, snapshot, message, live=live)
+            return mime_bundle(viewing.flow, snapshot, message, live=live, children=viewing.feed.samples())
 
     def show(self) -> None:
         """Put the output into the cell."""
         self._publish(self.bundle(), update=False)
 
-    def refresh(self, viewing: Viewing) -> None:
-        """Bring the output up to date: the run has ended, waits, or needs a widget."""
-        bundle = self.bundle()
-        if self.widget is not None and viewing.is_live:
-            bundle = {**bundle, **_widget_view(self.widget)}
-        self.cell.copy().run(self._publish, bundle, update=True)
-        if self.widget is not None and not viewing.is_live:
-            self.widget.close()
-            self.widget = None
+    def turn_to(self, viewing: Viewing) -> None:
+        """Show the next run of a schedule in the place of the one before."""
+        self.viewing.refresh = _not_any_more
+        self.viewing = viewing
+        self.refresh(viewing)
+
+    def flush(self) -> None:
+        """Write what was put off: the schedule has ended."""
+        with self.writing:
+            if self.is_late:
+                self._write()
+
+    def refresh(self, viewing: Viewing) -> None:  # noqa: ARG002 - called with the run that changed, which is ours
+        """Bring the output up to date: the run has ended, waits, or needs a widget.
+
+        A schedule in virtual time has hundreds of runs in a moment: nobody could see them all, so some are left out.
+        """
+        if self.viewing.is_hurried and time.monotonic() < self.written + _REFRESH:
+            if not self.is_late:
+                self.is_late = True
+                hub.later(_REFRESH, self.flush)
+        else:
+            self._write()
+
+    def _write(self) -> None:
+        with self.writing:
+            self.is_late, self.written = False, time.monotonic()
+            viewing = self.viewing
+            bundle = self.bundle()
+            is_fed = viewing.is_live and self.widget is not None and self.widget.viewing_id == viewing.id
+            if is_fed:
+                bundle = {**bundle, **_widget_view(self.widget)}
+            self.cell.copy().run(self._publish, bundle, update=True)
+            if self.widget is not None and not is_fed:
+                self.widget.close()
+                self.widget = None
 
     def offer_widget(self) -> None:
         """Show the run through a widget, because no labextension answered."""
@@ -99,6 +131,7 @@ class _Output:
             seconds: between two writings, at the least.
 
         """
+        self.is_refreshed_often = self.viewing.is_live
         if not self.viewing.is_live:
             return
         began = time.monotonic()
@@ -129,41 +162,67 @@ def _needs_widget_at_once() -> bool:
     return "google.colab" in sys.modules or "VSCODE_PID" in os.environ or "VSCODE_CWD" in os.environ
 
 
-def show_run(run: FlowRun, *, asked: bool = False) -> None:
+def _not_any_more(viewing: Viewing) -> None:
+    """Refresh nothing: another run is shown in its place."""
+
+
+def show_run(run: FlowRun, *, asked: bool = False, instead_of: FlowRun | None = None) -> None:
     """Show a run in the current cell, and keep it up to date until it ends.
 
     Args:
         run: a run that has not begun.
         asked: show it although the setting ``notebook.autoshow`` is off.
+        instead_of: the run before it, of the same schedule, whose output it takes over.
 
     """
     if not (asked or config.notebook.autoshow):
         return
-    register_targets()
-    shell: Any = get_ipython()
-    run.shown_in = getattr(shell, "execution_count", None)
-    warn_of_newer_tasks(run, getattr(shell, "user_ns", {}))
     viewing = Viewing(run)
-    output = _Output(viewing)
+    if instead_of is not None and isinstance(output := instead_of.shown_by, _Output):
+        run.shown_in = instead_of.shown_in
+        _follow(run, viewing, output)
+        output.turn_to(viewing)
+    else:
+        register_targets()
+        shell: Any = get_ipython()
+        run.shown_in = getattr(shell, "execution_count", None)
+        warn_of_newer_tasks(run, getattr(shell, "user_ns", {}))
+        output = _Output(viewing)
+        output.show()
+        _follow(run, viewing, output)
+    _keep_fresh(output)
+
+
+def _follow(run: FlowRun, viewing: Viewing, output: _Output) -> None:
+    run.shown_by = output
     viewing.refresh = output.refresh
-    output.show()
     hub.follow(viewing)
 
     def changed(run: FlowRun) -> None:
         hub.settle(viewing, ended=run.state.is_finished())
 
     run.on_change(changed)
+
+
+def _keep_fresh(output: _Output) -> None:
+    """See that an output which no view can feed is written anew now and then."""
+    viewing = output.viewing
+    if viewing.is_hurried:
+        return  # it is over before anything could be fed
     if _needs_widget_at_once():
         output.offer_widget()
     elif not _has_subshells():
         viewing.notice = NO_SUBSHELL_NOTICE
-        hub.later(_REFRESH, lambda: output.refresh_often(_REFRESH))
+        if not output.is_refreshed_often:
+            output.is_refreshed_often = True
+            hub.later(_REFRESH, lambda: output.refresh_often(_REFRESH))
     elif not hub.has_linked:
         hub.later(_PATIENCE, output.offer_widget)
-    if _has_subshells():
+    if _has_subshells() and not output.is_refreshed_often:
         # A notebook that is saved in the middle of a run keeps a picture that is not long out of date. A page takes in
         # a whole output far slower than changes, so large pictures are written seldom: 1,000 nodes every 80 seconds.
-        pause = _KEEP * max(1.0, len(run.runner.plan.tasks) / _KEPT_OFTEN)
+        pause = _KEEP * max(1.0, viewing.feed.size / _KEPT_OFTEN)
+        output.is_refreshed_often = True
         hub.later(pause, lambda: output.refresh_often(pause))
 
 

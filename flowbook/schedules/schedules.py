@@ -6,6 +6,7 @@ import datetime as dt
 import heapq
 from collections.abc import Iterable
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import shown
@@ -140,7 +141,8 @@ class Schedule:
 
     def _candidates(self, begin: dt.datetime, after: dt.datetime) -> Iterator[ClockEvent]:
         checked = 0
-        for event in heapq.merge(*(clock.events(after=begin) for clock in self.clocks)):
+        # by moment: at one moment the clocks come in their order
+        for event in heapq.merge(*(clock.events(after=begin) for clock in self.clocks), key=attrgetter("moment")):
             checked += event.moment > after
             if checked > MOST_CHECKED:
                 return
@@ -225,6 +227,24 @@ def _unique(events: Iterable[ClockEvent], same: Callable[[ClockEvent, ClockEvent
 
 def _always(event: ClockEvent, other: ClockEvent) -> bool:  # noqa: ARG001 - times are alike, whatever they carry
     return True
+
+
+def checked_schedule(given: Any) -> Any:
+    """Return what is given as the schedule of a flow.
+
+    Raises:
+        TypeError: it cannot tell the next times.
+
+    >>> checked_schedule("daily")
+    Traceback (most recent call last):
+    ...
+    TypeError: schedule='daily' is not a schedule. Write Schedule(clocks=[...]), or CronSchedule('0 9 * * *').
+    """
+    if given is not None and not callable(getattr(given, "next", None)):
+        raise TypeError(
+            f"schedule={shown(given)} is not a schedule. Write Schedule(clocks=[...]), or CronSchedule('0 9 * * *')."
+        )
+    return given
 
 
 def _checked_clocks(given: Iterable[Clock]) -> list[Clock]:

@@ -61,8 +61,9 @@ _OPTIONS = frozenset(
 
 _NO_TAGS: frozenset[str] = frozenset()
 
-# The mark in a `__dict__` which several tasks share, see Task.copy.
+# The mark in a `__dict__` which several tasks share, see Task.copy; and what such a dict is pickled as, once it was.
 _SHARED = "_shared"
+_PICKLED = "_pickled"
 
 
 def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
@@ -114,6 +115,9 @@ class Task:
     __slots__ = ("__dict__", "__weakref__", "_tags")
 
     auto_generated: bool = False
+    # whether a restarted run does this again, though the run before it ended it well
+    runs_anew: bool = False
+    sensitive: bool = False
     run_signature: RunSignature
     # of an instance: how it is called inside a flow; of a class: how it is made
     __signature__ = SignatureOfCall()
@@ -245,8 +249,39 @@ class Task:
 
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
-        own = {key: value for key, value in self.__dict__.items() if key != _SHARED}
+        own = {key: value for key, value in self.__dict__.items() if key not in {_SHARED, _PICKLED}}
         object.__setattr__(self, "__dict__", own)
+
+    def __getstate__(self) -> tuple[dict[str, Any], set[str] | frozenset[str]]:
+        values = self.__dict__
+        if _SHARED not in values:
+            return self._to_pickle(), self._tags
+        # all who share attributes give pickle the same dict, which it then writes once
+        by_name = self._is_pickled_by_name()
+        kept: tuple[bool, dict[str, Any]] | None = values.get(_PICKLED)
+        if kept is None or kept[0] != by_name:
+            kept = values[_PICKLED] = (by_name, self._to_pickle())
+        return kept[1], self._tags
+
+    def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
+        values, tags = state
+        object.__setattr__(self, "__dict__", values)
+        _set_tags(self, tags)
+
+    def __copy__(self) -> Self:
+        made = object.__new__(type(self))
+        object.__setattr__(made, "__dict__", dict(self.__dict__))
+        made._take_attributes()
+        _set_tags(made, set(self._tags))
+        return made
+
+    def _is_pickled_by_name(self) -> bool:
+        """Tell whether the body is looked up when a pickle is read, and not in it."""
+        return False
+
+    def _to_pickle(self) -> dict[str, Any]:
+        """Return the attributes as they are pickled."""
+        return {key: value for key, value in self.__dict__.items() if key != _PICKLED}
 
     @property
     def tags(self) -> set[str]:
@@ -562,5 +597,7 @@ _METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - 
     "logger",
     "run",
     "run_signature",
+    "runs_anew",
+    "sensitive",
     "tags",
 }

@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from flowbook.states import Finished, Looped, Running
 from flowbook.view import measure
 from flowbook.view.vision import VISIONS, channels, contrast, distance, mix
 
@@ -99,9 +100,12 @@ DARK = Scheme(
 FAMILIES: tuple[str, ...] = tuple(LIGHT.families)
 """In the order in which counts are shown: what is done first, what is still to come last."""
 
+MAPPING = "Mapping"
+"""What a mapped task is called while its children run. No state: the run of the mapped task itself is Pending then."""
+
 _STATES: dict[str, dict[str, str]] = {
     "waiting": {"Pending": "○", "Scheduled": "◷", "Queued": "◔", "State": "·"},
-    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍"},
+    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍", MAPPING: "▦"},
     "good": {"Success": "✓", "Cached": "≡", "Mapped": "▤", "Looped": "∞", "Finished": "■"},
     "warn": {"Retrying": "↺", "Paused": "‖", "Skipped": "↷", "Cancelled": "⊘"},
     "bad": {
@@ -124,6 +128,7 @@ ROUTINE: tuple[str, ...] = (
     "Starting task run.",
     "Task run succeeded.",
     "Task not run.",
+    "All mapped children have ended.",
 )
 """Messages that say no more than their state: a card leaves them out."""
 
@@ -290,6 +295,16 @@ def typescript() -> str:
             "Glyph of each state, by class name; any other state has that of State.",
             "GLYPH: Readonly<Record<string, string>>",
             _json(GLYPH, indent=2),
+        ),
+        (
+            "States in which an attempt is under way.",
+            "ATTEMPTS: readonly string[]",
+            _json(Running.children(include_self=True, names_only=True)),
+        ),
+        (
+            "States in which a task run has ended, Looped left out: it starts anew at once.",
+            "FINISHED: readonly string[]",
+            _json([name for name in Finished.children(include_self=True, names_only=True) if name != Looped.__name__]),
         ),
         ("Messages that say no more than their state.", "ROUTINE: readonly string[]", _json(ROUTINE)),
         (

@@ -50,10 +50,12 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 def _run(way: str, flow: Flow, parameters: Mapping[str, Any] | None = None, **options: Any) -> State:
     options = {"show": False, "clock": "fast", **options}
+    state: State
     if way == "started":
-        return flow.start(parameters, **options).wait(20)
+        state = flow.start(parameters, **options).wait(20)
+        return state
     executor = ThreadExecutor(workers=1) if way == "one thread" else way
-    state: State = flow.run(parameters, executor=executor, **options)
+    state = flow.run(parameters, executor=executor, **options)
     return state
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,10 @@ class GetItem(Task):
     def run(self, task_result: Any, key: Any) -> Any:
         """Return one item of a result."""
         return task_result[key]
+
+
+# An item of a tuple is of a type that is known: see flowbook.fitting, which is to be asked for once.
+GetItem.run_signature = replace(GetItem.run_signature, gives_type=True)
 
 
 class GetAttr(Task):

@@ -1,0 +1,3 @@
+"""Tests of the tasks flowbook brings along."""
+
+from __future__ import annotations
