@@ -20,14 +20,9 @@ PROGRAMS = sorted(path for path in (Path(__file__).parent / "compat").glob("*.py
 
 # Programs that need what is still being built, and what that is.
 WAITS_FOR = {
-    "concepts_caching": "caching",
-    "concepts_executors": "executors with processes and Dask",
-    "concepts_results": "results",
-    "concepts_states": "results",
-    "idioms_targets": "targets",
-    "idioms_task_run_names": "names of task runs",
-    "import_paths": "results and Dask",
-    "tutorial_mapped_etl": "executors with processes and Dask",
+    "concepts_executors": "LocalDaskExecutor",
+    "import_paths": "LocalDaskExecutor",
+    "tutorial_mapped_etl": "LocalDaskExecutor",
 }
 
 
