@@ -204,9 +204,8 @@ class Context:
         return _Block(dict(*args, **values))
 
     def __reduce__(self) -> str:
-        raise TypeError(
-            "the context belongs to one run on one thread and cannot be pickled. Pickle context.to_dict() instead."
-        )
+        # by its name: it belongs to one run on one thread, and a body that is sent to a worker means the one over there
+        return "context"
 
     def __repr__(self) -> str:
         return f"<Context: {', '.join(self) or 'empty'}>"

@@ -272,7 +272,9 @@ class State:
 
 
 def _listed(kinds: set[type[State]], *, names_only: bool) -> list[Any]:
-    ordered = sorted((kind for kind in kinds if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__)
+    # by the last part of the qualified name: a stand-in has the name of the public class it stands for
+    public = (kind for kind in kinds if not kind.__qualname__.rpartition(".")[2].startswith("_"))
+    ordered = sorted(public, key=lambda kind: kind.__name__)
     return [kind.__name__ for kind in ordered] if names_only else ordered
 
 

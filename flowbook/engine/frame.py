@@ -185,7 +185,7 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "flow_id": lambda frame: _flow_id(frame.flow_name),
     "flow_run_id": lambda frame: frame.runner.run_id,
     "flow_run_name": lambda frame: frame.runner.name,
-    "scheduled_start_time": lambda frame: frame.runner.scheduled_for or frame.begin,
+    "scheduled_start_time": lambda frame: getattr(frame.runner, "scheduled_for", None) or frame.begin,
     "parameters": lambda frame: frame.runner.parameters,
     "task_name": lambda frame: frame.task_name,
     "task_full_name": lambda frame: frame.task_full_name,
@@ -198,6 +198,6 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "resume": lambda frame: frame.number in frame.runner.machine.resumed,
     "logger": _logger,
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
-    "_artifacts": lambda frame: frame.runner.artifacts,
+    "_artifacts": lambda frame: getattr(frame.runner, "artifacts", None),
     "map_index": lambda frame: frame.runner.plan.map_index(frame.number),
 }

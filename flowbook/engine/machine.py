@@ -48,6 +48,7 @@ from flowbook import redaction, signals
 from flowbook.engine import messages as m
 from flowbook.engine.ends import failure, innermost, keep_secrets, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
+from flowbook.engine.lazy import PLAIN
 from flowbook.engine.mapping import (
     Family,
     child_finished,
@@ -511,7 +512,7 @@ class Machine:
     def _finish(self, task: int, state: State) -> None:
         """Count down what waits for a task that has ended."""
         self.unfinished -= 1
-        is_plain = type(state) is Success
+        is_plain = type(state) in PLAIN
         if task >= self.static:
             child_finished(self, task, is_plain=is_plain)
             return

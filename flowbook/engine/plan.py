@@ -9,6 +9,7 @@ how many there are: `Plan.spread`. From then on whatever is asked by number is a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
@@ -184,6 +185,7 @@ class Plan:
         extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
         left_out: tasks that this run does not cover: they stay as they are.
+        namesakes: the names which several tasks have; worked out when somebody asks.
 
     """
 
@@ -196,6 +198,7 @@ class Plan:
         "handled",
         "homes",
         "left_out",
+        "namesakes",
         "reference",
         "slugs",
         "special",
@@ -222,6 +225,7 @@ class Plan:
         self.reference = [structure.index[task] for task in chosen] or structure.terminal
         self.left_out: frozenset[int] = frozenset()
         self.homes: list[Family] = []
+        self.namesakes: frozenset[str] | None = None
         self.described: Sequence[Task] = structure.tasks
         self.slugs: Sequence[str] = structure.slugs
         if structure.mapped:
@@ -276,6 +280,13 @@ class Plan:
         """Return the name of a task run, that of a mapped child with its index."""
         index, name = self.map_index(number), self.described[number].name
         return name if index is None else f"{name}[{index}]"
+
+    def called(self, number: int) -> str:
+        """Return what a sentence calls a task run: its name, or its slug when another task has the same name."""
+        if self.namesakes is None:
+            counts = Counter(task.name for task in self.tasks)
+            self.namesakes = frozenset(name for name, count in counts.items() if count > 1)
+        return self.slugs[number] if self.described[number].name in self.namesakes else self.name(number)
 
     @property
     def terminal(self) -> list[int]:
