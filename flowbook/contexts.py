@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Context",
     "Frame",
+    "caches",
     "context",
     "current_flow",
     "current_frame",
@@ -34,6 +35,9 @@ __all__ = [
     "install_frame",
     "restore_frame",
 ]
+
+# The results that tasks have kept with ``cache_for``, by cache key; they live as long as this process.
+caches: dict[str, list[Any]] = {}
 
 _given: ContextVar[Mapping[str, Any]] = ContextVar("flowbook_given", default=MappingProxyType({}))
 
@@ -147,6 +151,8 @@ class Context:
             return given[key]
         if key == "config":
             return config
+        if key == "caches":
+            return caches
         raise KeyError(key)
 
     def _secrets(self) -> Secrets:
@@ -204,9 +210,8 @@ class Context:
         return _Block(dict(*args, **values))
 
     def __reduce__(self) -> str:
-        raise TypeError(
-            "the context belongs to one run on one thread and cannot be pickled. Pickle context.to_dict() instead."
-        )
+        # by its name: it belongs to one run on one thread, and a body that is sent to a worker means the one over there
+        return "context"
 
     def __repr__(self) -> str:
         return f"<Context: {', '.join(self) or 'empty'}>"

@@ -21,6 +21,7 @@ __all__ = [
     "FlowbookError",
     "InvalidTransition",
     "ParameterError",
+    "ResultLost",
     "TypeMismatch",
     "TypeMismatchWarning",
     "UnknownArgument",
@@ -143,3 +144,7 @@ class CycleError(FlowError):
 
 class InvalidTransition(FlowbookError, RuntimeError):
     """Say which move of a task run was refused, with the story of the task run so far."""
+
+
+class ResultLost(FlowbookError, LookupError):
+    """Say that the result of a task run is not where it was any more: its worker or its cluster is gone."""

@@ -38,6 +38,7 @@ HEAVY = (
     "cronsim",
     "dask",
     "dateutil",
+    "distributed",
     "graphviz",
     "httpx",
     "ipywidgets",
@@ -54,7 +55,9 @@ HEAVY = (
 ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
     "cloudpickle": ("flowbook/engine/executors/", "flowbook/saving.py", "flowbook/utilities/debug.py"),
     "cronsim": "flowbook/schedules/clocks.py",
+    "dask": "flowbook/engine/executors/dask",
     "dateutil": "flowbook/schedules/clocks.py",
+    "distributed": "flowbook/engine/executors/dask",
     # bodies of tasks load what they need when they run
     "httpx": "flowbook/tasks/http.py",
     "jinja2": "flowbook/tasks/templates/jinja2.py",
