@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from flowbook import Flow, Parameter, context, flatten, signals, task, triggers,
 from flowbook.engine.lazy import LazyMapped, LazySuccess, held_by
 from flowbook.states import Failed, Mapped, Skipped, State, Success, TriggerFailed
 from tests.engine.clusters import add, numbers, one, run, whoami
+from tests.engine.random_maps import COUNT, endings, random_flow, run_in_random_order
 
 HERE = os.getpid()
 
@@ -384,3 +386,13 @@ def test_a_large_argument_is_sent_once(dask_threads: Client, monkeypatch: pytest
         sizes = size.map(unmapped(b"x" * 2_000_000), list(range(50)))
     assert run(flow, dask_threads)[sizes].result[3] == 2_000_003
     assert sent == [1]
+
+
+# ---------------------------------------------------------------- one truth table
+
+
+def test_random_flows_with_maps_end_on_dask_as_on_the_machine_driven_by_hand(dask_threads: Client) -> None:
+    for seed in range(COUNT):
+        flow = random_flow(seed)
+        made = run(flow, dask_threads, clock="fast")
+        assert endings(flow, made.state.result) == run_in_random_order(flow, Random(seed)), f"seed {seed}"
