@@ -33,7 +33,7 @@ USER_FILE = "~/.flowbook/config.toml"
 _FILE_VARIABLE = f"{PREFIX}USER_CONFIG_PATH"
 
 DEFAULTS: dict[str, Any] = {
-    # where flowbook keeps files: flows that were saved by name
+    # where flowbook keeps what belongs to this person: flows that were saved by name, results
     "home_dir": "~/.flowbook",
     "flows": {
         # check each edge (duplicate keys, cycles) when it is made rather than when the flow is validated or run
@@ -42,6 +42,8 @@ DEFAULTS: dict[str, Any] = {
         "run_on_schedule": True,
         # an edge between annotations that cannot fit each other is refused instead of warned about
         "strict_types": False,
+        # write results: None when a task or its flow says where, False never (True says what None does)
+        "checkpointing": None,
     },
     "tasks": {"defaults": {"max_retries": 0, "retry_delay": None, "timeout": None}},
     "logging": {

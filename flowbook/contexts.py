@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Context",
     "Frame",
+    "caches",
     "context",
     "current_flow",
     "current_frame",
@@ -34,6 +35,9 @@ __all__ = [
     "install_frame",
     "restore_frame",
 ]
+
+# The results that tasks have kept with ``cache_for``, by cache key; they live as long as this process.
+caches: dict[str, list[Any]] = {}
 
 _given: ContextVar[Mapping[str, Any]] = ContextVar("flowbook_given", default=MappingProxyType({}))
 
@@ -147,6 +151,8 @@ class Context:
             return given[key]
         if key == "config":
             return config
+        if key == "caches":
+            return caches
         raise KeyError(key)
 
     def _secrets(self) -> Secrets:

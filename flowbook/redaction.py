@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["MASK", "hide", "is_hidden", "known", "redact", "redact_error"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["MASK", "hide", "is_hidden", "known", "learn", "redact", "redact_error"]
 
 MASK = "***"
 
@@ -48,11 +51,17 @@ def hide(value: Any) -> Any:
     """
     texts: set[str] = set()
     _gather(value, texts, _DEEPEST)
-    if not texts <= known:
-        with _lock:
-            known.update(texts)
-            _pattern.clear()
+    learn(texts)
     return value
+
+
+def learn(texts: Iterable[str]) -> None:
+    """Mask these texts, too: what is `known` in another process, whose words come here."""
+    new = set(texts) - known
+    if new:
+        with _lock:
+            known.update(new)
+            _pattern.clear()
 
 
 def is_hidden(value: Any) -> bool:
@@ -80,7 +89,8 @@ def redact(text: str) -> str:
 def redact_error(error: BaseException) -> None:
     """Replace every secret in the words of an exception, of its notes, and of those it came from, in place.
 
-    Only texts among its ``args`` are looked at: they are what is printed. Attributes of its own stay as they are.
+    Only texts among its ``args`` are looked at: they are what is printed. Attributes stay as they are, but for those of
+    errors of flowbook itself.
     """
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
@@ -97,7 +107,10 @@ def _redact_words(error: BaseException) -> None:
     args = tuple(redact(arg) if type(arg) is str else arg for arg in error.args)
     if args != error.args:
         error.args = args
-    for name in ("strerror", "filename", "filename2") if isinstance(error, OSError) else ():
+    names: Iterable[str] = ("strerror", "filename", "filename2") if isinstance(error, OSError) else ()
+    if type(error).__module__.startswith("flowbook."):
+        names = list(vars(error))
+    for name in names:
         if type(text := getattr(error, name)) is str and (clean := redact(text)) != text:
             setattr(error, name, clean)
     notes = getattr(error, "__notes__", None)

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowbook import redaction
-from flowbook.errors import shown
-from flowbook.redaction import hide, is_hidden, redact, redact_error
+from flowbook.errors import FlowbookError, shown
+from flowbook.redaction import hide, is_hidden, learn, redact, redact_error
 from flowbook.states import Failed
 from flowbook.view.feed import preview
 
@@ -147,6 +147,27 @@ def test_an_error_of_the_system_keeps_no_secret_in_its_file_name() -> None:
     error = FileNotFoundError(2, "No such file", "/tmp/zaphod.txt")
     redact_error(error)
     assert "zaphod" not in f"{error} {error!r}"
+
+
+def test_errors_of_flowbook_keep_no_secret_in_their_attributes() -> None:
+    class Told(FlowbookError):
+        __module__ = "flowbook.somewhere"
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    error = Told("zaphod")
+    hide("zaphod")
+    redact_error(error)
+    assert error.text == "***"
+
+
+def test_what_another_process_knows_can_be_learned() -> None:
+    learn({"zaphod"})
+    assert redact("zaphod") == "***"
+    learn({"trillian"})
+    assert redact("trillian") == "***"
 
 
 def test_errors_that_point_at_each_other_do_not_hang() -> None:

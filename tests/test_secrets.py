@@ -256,7 +256,7 @@ def handed_on(telling: Telling) -> str:
 def planted(monkeypatch: pytest.MonkeyPatch) -> tuple[Flow, dict[str, Any]]:
     """Make a flow that has all values, by all ways, and does with them whatever gives away secrets."""
     given: dict[str, Any] = {}
-    with Flow("planted") as flow:
+    with Flow("full of secrets") as flow:
         for number, value in enumerate(VALUES):
             source: Any
             if number % 4 == 0:

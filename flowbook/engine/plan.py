@@ -9,11 +9,14 @@ how many there are: `Plan.spread`. From then on whatever is asked by number is a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from flowbook.engine.coroutines import awaited
+from flowbook.engine.keeping import KeepingBody, keeping_body
 from flowbook.errors import FlowError, shown
+from flowbook.parameters import Parameter
 from flowbook.tasks.base import attribute_changes
 from flowbook.triggers import all_successful
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from flowbook.edges import Edge
     from flowbook.engine.mapping import Family
     from flowbook.flows import Flow
+    from flowbook.results.base import Result
     from flowbook.tasks.base import Task
 
 __all__ = ["GATHERED", "Plan", "Slugs", "Structure"]
@@ -178,24 +182,31 @@ class Plan:
         slugs: the slug of each number.
         described: the task of each number; a mapped child's is that of its family.
         bodies: the function to call for each task.
-        special: whether a task must be looked at before it may run, because it has a trigger of its own.
+        special: whether a task must be looked at before it may run, because it has a trigger of its own or
+            its result is kept.
         handled: whether a task has state handlers.
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
+        keeps: whether a task's result is kept for later runs, or written somewhere.
+        defaults: what the flow's parameters are when they are not given.
         extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
         left_out: tasks that this run does not cover: they stay as they are.
+        namesakes: the names which several tasks have; worked out when somebody asks.
 
     """
 
     __slots__ = (
         "bodies",
+        "defaults",
         "described",
         "extras",
         "flow",
         "guarded",
         "handled",
         "homes",
+        "keeps",
         "left_out",
+        "namesakes",
         "reference",
         "slugs",
         "special",
@@ -207,14 +218,16 @@ class Plan:
             structure = flow._memoised("structure", lambda: Structure(flow))  # noqa: SLF001 - kept until the flow changes
         assert structure is not None
         kept = flow._memo.get("described")  # noqa: SLF001 - likewise, and until an attribute of any task is set
-        if kept is None or kept[0] != attribute_changes[0]:
-            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks))  # noqa: SLF001
+        if kept is None or kept[0] != attribute_changes[0] or kept[7] is not flow.result:
+            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks, flow.result))  # noqa: SLF001
         self.structure = structure
         self.flow = flow
         self.bodies: list[Callable[..., Any]] = kept[1]
         self.special: list[bool] = kept[2]
         self.guarded: list[bool] = kept[3]
         self.extras: list[dict[str, Any] | None] = kept[4]
+        self.keeps: list[bool] = kept[5]
+        self.defaults: dict[str, Any] = kept[6]
         # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
         # the explicit choice, or that of resources; empty when there is none
@@ -222,6 +235,7 @@ class Plan:
         self.reference = [structure.index[task] for task in chosen] or structure.terminal
         self.left_out: frozenset[int] = frozenset()
         self.homes: list[Family] = []
+        self.namesakes: frozenset[str] | None = None
         self.described: Sequence[Task] = structure.tasks
         self.slugs: Sequence[str] = structure.slugs
         if structure.mapped:
@@ -229,6 +243,7 @@ class Plan:
             self.described = list(structure.tasks)
             self.slugs = Slugs(structure.slugs, self.homes)
             self.bodies, self.guarded, self.extras = list(self.bodies), list(self.guarded), list(self.extras)
+            self.keeps = list(self.keeps)
 
     def cover(self, tasks: Iterable[Task], decisive: Iterable[Task]) -> None:
         """Leave out all but some of the tasks.
@@ -249,7 +264,7 @@ class Plan:
         parent, width = family.parent, family.width
         self.homes.extend([family] * width)
         described: Any = self.described
-        columns: tuple[list[Any], ...] = (described, self.bodies, self.guarded, self.extras, self.handled)
+        columns: tuple[list[Any], ...] = (described, self.bodies, self.guarded, self.extras, self.handled, self.keeps)
         for column in columns:
             column.extend([column[parent]] * width)
 
@@ -277,6 +292,13 @@ class Plan:
         index, name = self.map_index(number), self.described[number].name
         return name if index is None else f"{name}[{index}]"
 
+    def called(self, number: int) -> str:
+        """Return what a sentence calls a task run: its name, or its slug when another task has the same name."""
+        if self.namesakes is None:
+            counts = Counter(task.name for task in self.tasks)
+            self.namesakes = frozenset(name for name, count in counts.items() if count > 1)
+        return self.slugs[number] if self.described[number].name in self.namesakes else self.name(number)
+
     @property
     def terminal(self) -> list[int]:
         """The tasks with nothing downstream; the flow has ended when they have."""
@@ -297,11 +319,30 @@ class Plan:
         return found
 
 
-def _described(tasks: tuple[Task, ...]) -> tuple[list[Any], list[bool], list[bool], list[dict[str, Any] | None]]:
-    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry."""
+def _described(tasks: tuple[Task, ...], default: Result | None) -> tuple[Any, ...]:
+    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry.
+
+    Args:
+        tasks: the tasks by number.
+        default: where the flow keeps results.
+
+    """
+    optional = [task for task in tasks if isinstance(task, Parameter) and not task.required]
+    defaults = {task.name: task.default for task in optional}
+    bodies: list[Any] = [task.run for task in tasks]
+    keeps = [False] * len(tasks)
+    for number, task in enumerate(tasks):
+        if task.result is not None or task.target is not None or task.task_run_name is not None or default is not None:
+            bodies[number] = keeping_body(task, default, defaults)
+            keeps[number] = isinstance(bodies[number], KeepingBody) or task.target is not None
+        if task.cache_for is not None:
+            keeps[number] = True
     return (
-        awaited([task.run for task in tasks]),
-        [task.trigger is not all_successful for task in tasks],
+        awaited(bodies),
+        [task.trigger is not all_successful or keep for task, keep in zip(tasks, keeps, strict=True)],
         [bool(task.timeout) or task.log_stdout for task in tasks],
         [{"context": {"tags": sorted(task.tags)}, "cached_inputs": None} if task.tags else None for task in tasks],
+        keeps,
+        defaults,
+        default,
     )

@@ -19,6 +19,7 @@ from flowbook.engine.executors import LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
+from flowbook.engine.keeping import remember
 from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.printing import masked_printing
@@ -28,7 +29,7 @@ from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
 from flowbook.engine.story import sentence
 from flowbook.errors import shown
-from flowbook.states import Failed, Pending, Running, Scheduled, State, TriggerFailed
+from flowbook.states import Failed, Mapped, Pending, Running, Scheduled, State, TriggerFailed
 
 if TYPE_CHECKING:
     import asyncio
@@ -239,7 +240,9 @@ def _prepare(
         clock_of(options.get("clock")),
         run_id=options.get("flow_run_id") or os.urandom(8).hex(),
         name=options.get("flow_run_name") or f"{flow.name}-{next(_numbers)}",
-        parameters=parameter_values(flow, parameters, options, part, event.parameter_defaults if event else None),
+        parameters=parameter_values(
+            flow, parameters, options, part, of_clock=event.parameter_defaults if event else None
+        ),
         given=context_values(options),
         task_contexts={plan.number(task): dict(values) for task, values in contexts.items()},
         seeds={plan.number(task): state for task, state in seeds_of(options, part).items()},
@@ -394,6 +397,8 @@ def _close(run: FlowRun) -> None:
         return
     state = machine.outcome()
     if state.is_finished():
+        if machine.kept:
+            remember(runner)
         state = _after_terminal_handler(run, state)
         if flow.state_handlers:
             answered, _ = consult(flow, flow.state_handlers, machine.flow_state, state)
@@ -407,6 +412,8 @@ def _after_terminal_handler(run: FlowRun, state: State) -> State:
     if handler is None:
         return state
     decisive = {machine.states[number] for number in run.runner.plan.reference}
+    # the flow is judged by the children of a mapped task, and so may this handler
+    decisive |= {child for state in decisive if isinstance(state, Mapped) for child in state.map_states if child}
     answered, failed = consult(run.flow, [lambda flow, _, new: handler(flow, new, decisive)], machine.flow_state, state)
     if failed:
         answered = Failed(f"The terminal state handler failed. {answered.message}", result=answered.result)

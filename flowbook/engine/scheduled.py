@@ -59,8 +59,13 @@ class Hands(NamedTuple):
 
 
 def is_on_schedule(flow: Flow, options: Mapping[str, Any]) -> bool:
-    """Tell whether a run is to wait for its flow's schedule: as it was asked for, else as configured."""
+    """Tell whether a run is to wait for its flow's schedule: as it was asked for, else as configured.
+
+    A run of a part of the flow is meant for now, unless it is asked to wait.
+    """
     asked = options.get("run_on_schedule")
+    if asked is None and (options.get("until") is not None or options.get("start_at") is not None):
+        return False
     return flow.schedule is not None and bool(config.flows.run_on_schedule if asked is None else asked)
 
 

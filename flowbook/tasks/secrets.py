@@ -30,6 +30,7 @@ class SecretBase(Task):
     """
 
     sensitive = True
+    runs_anew = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{**kwargs, "checkpoint": False})

@@ -100,7 +100,7 @@ class Feed:
         self._log = runner.machine.log
         self._nodes = [_Node() for _ in runner.plan.tasks]
         self._secrets = frozenset(n for n, task in enumerate(runner.plan.tasks) if task.sensitive)
-        self._names = [task.name for task in runner.plan.tasks]
+        self._names = [runner.plan.called(number) for number in range(len(runner.plan.tasks))]
         self._families: dict[int, Family] = {}
         # the family of each task number beyond the plan's, so that an event of a child finds it at once
         self._family_of: list[Family] = []

@@ -23,9 +23,9 @@ def preview(value: object) -> str:
     ('3 items', '0.5', '')
 
     """
-    kind = type(value)
     if is_hidden(value):
         return MASK
+    kind = type(value)
     if kind in {int, float, bool}:
         return shown(value, 24)
     if kind is str and len(value) <= 24:  # type: ignore[arg-type]  # noqa: PLR2004 - it is a str; what fits a card

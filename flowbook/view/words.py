@@ -297,7 +297,7 @@ def latest(looks: Sequence[NodeLook], run: RunLook) -> float:
     if run.ended is not None:
         return run.ended
     times = [run.started, *(time for look in looks for time in (look.started, look.ended))]
-    return max((time for time in times if time is not None), default=0.0)
+    return max((time for time in times if time is not None), default=run.due or 0.0)
 
 
 def _round(value: float) -> int:

@@ -26,11 +26,15 @@ def ask():
 
 
 with Flow("context") as flow:
-    Parameter("city", default="Delft")()
+    Parameter("city")()
     asked = ask()
 
 with flowbook.context(mine=1):
-    known = flow.run(context={"date": datetime.datetime(2026, 3, 1)}, flow_run_name="first").result[asked].result
+    known = (
+        flow.run(city="Delft", context={"date": datetime.datetime(2026, 3, 1)}, flow_run_name="first")
+        .result[asked]
+        .result
+    )
 assert known["flow"] == "context"
 assert known["task"] == "ask me"
 assert known["tags"] == {"curious"}

@@ -28,7 +28,7 @@ def adjust(x):
     return merge(small, large)
 
 
-only_large = FilterTask(filter_func=lambda x: x > 10, log_func=lambda x: f"left {len(x)}")
+only_large = FilterTask(filter_func=lambda x: x > 10, log_func=lambda x: f"left out: {x}")
 
 with Flow("each its own way") as flow:
     adjusted = apply_map(adjust, [1, 20, 5, 11])

@@ -16,6 +16,8 @@ import pytest
 from flowbook import Flow, Parameter, Task, config, context, signals, task
 from flowbook.engine.clock import SystemClock, VirtualClock
 from flowbook.engine.machine import Machine
+from flowbook.engine.plan import Plan
+from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import KEPT, ScheduledRuns
 from flowbook.errors import FlowError
 from flowbook.schedules import CronSchedule, IntervalSchedule, Schedule, adjustments, clocks, filters
@@ -178,6 +180,30 @@ def test_the_schedule_can_be_left_out_for_one_run_or_by_a_setting(monkeypatch: p
     assert len(diary.entries) == 6
 
 
+def test_a_run_of_a_part_is_meant_for_now() -> None:
+    diary = Diary(daily(3))
+    assert diary.flow.run(until=diary.noted, show=False).is_successful()
+    assert diary.flow.run(start_at=diary.noted, show=False).is_successful()
+    assert len(diary.entries) == 2
+
+
+def test_a_failed_run_of_a_schedule_can_be_gone_on_with() -> None:
+    broken = [True]
+
+    @task
+    def mend() -> int:
+        if broken:
+            raise ValueError
+        return 1
+
+    with Flow("mended", schedule=daily(1)) as flow:
+        mended = mend()
+    flow.run(clock="fast", show=False)
+    broken.clear()
+    assert flow.last_run is not None
+    assert flow.last_run.resume().wait(5).result[mended].result == 1
+
+
 def test_a_flow_without_a_schedule_runs_at_once_whatever_is_asked() -> None:
     assert Diary(None).flow.run(run_on_schedule=True, show=False).is_successful()
 
@@ -312,6 +338,23 @@ def test_cancelling_a_run_that_goes_on_leaves_the_schedule_alone() -> None:
     assert [type(run.state) for run in runs.runs] == [Cancelled, Success]
 
 
+def test_cancelling_the_schedule_ends_it_while_a_run_goes_on_too() -> None:
+    begun = threading.Event()
+
+    @task
+    def waits() -> None:
+        begun.set()
+        time.sleep(0.2)
+
+    with Flow("patient", schedule=at(soon(0.05), soon(0.6))) as flow:
+        waits()
+    runs = flow.start(show=False)
+    assert begun.wait(5)
+    runs.cancel("No more.")
+    assert type(runs.wait(5)) is Cancelled
+    assert runs.count == 1
+
+
 def test_runs_begin_when_their_time_has_come() -> None:
     first = soon(0.15)
     diary = Diary(at(first, first + dt.timedelta(seconds=0.15)))
@@ -434,8 +477,11 @@ def test_an_interrupt_ends_the_sleep_at_once() -> None:
     timer = threading.Timer(0.2, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT))  # type: ignore[arg-type]
     timer.start()
     began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        diary.flow.run(show=False)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            diary.flow.run(show=False)
+    finally:
+        timer.cancel()  # or it would end the suite
     assert time.monotonic() - began < 2
     assert diary.flow.last_run is not None
     assert type(diary.flow.last_run.state) is Cancelled
@@ -530,6 +576,13 @@ def test_the_clock_on_the_wall_is_not_followed_for_a_trifle(monkeypatch: pytest.
     monkeypatch.setattr("flowbook.engine.clock.time.time", lambda: nudged)
     clock.follow_the_wall()
     assert clock.reading == before
+
+
+def test_the_log_does_not_run_backwards_when_a_clock_is_set_back_in_the_sleep() -> None:
+    begun = Runner(Plan(Diary(None).flow), VirtualClock(0.0), run_id="x")
+    begun.machine.end(Scheduled("Waits."), 3600.0)
+    begun.begin()
+    assert begun.started == 3600.0
 
 
 def test_a_clock_that_is_set_back_does_not_give_an_event_twice() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,9 +44,16 @@ def total(xs: list[int]) -> int:
     return sum(xs)
 
 
-def chain(width: int) -> tuple[Flow, dict[str, Task]]:
+def chain(width: int, gate: threading.Event | None = None) -> tuple[Flow, dict[str, Task]]:
+    """Make a chain of two mapped tasks; nothing is mapped before the gate opens."""
+
+    @task
+    def opened(count: int) -> list[int]:
+        assert gate is None or gate.wait(10)
+        return list(range(count))
+
     with Flow("chain") as flow:
-        found = numbers(width)
+        found = opened(width)
         first = read.map(found)
         second = clean.map(first)
         total(second)
@@ -76,7 +85,7 @@ def test_a_finished_map_counts_its_children_and_names_what_failed() -> None:
     assert (looks["read"].state, looks["read"].width) == ("Mapped", 12)
     assert looks["read"].counts == {"Success": 11, "Failed": 1}
     assert looks["clean"].counts == {"Success": 11, "TriggerFailed": 1}
-    assert looks["numbers"].counts is None
+    assert looks["opened"].counts is None
     assert flow.last_run is not None
     sentence = Feed(flow.last_run.runner).snapshot(0.0).flow.sentence
     assert sentence.startswith("read failed for 1 of its 12 elements; read[4] failed: ")
@@ -85,7 +94,8 @@ def test_a_finished_map_counts_its_children_and_names_what_failed() -> None:
 
 def test_every_prefix_of_the_log_counts_what_the_machine_counted() -> None:
     """The feed may stop reading anywhere: what it says then is what was true then."""
-    flow, tasks = chain(6)
+    gate = threading.Event()
+    flow, tasks = chain(6, gate)
     seen: list[tuple[NodeLook, dict[str, int]]] = []
 
     def watch(events: object) -> None:
@@ -102,6 +112,7 @@ def test_every_prefix_of_the_log_counts_what_the_machine_counted() -> None:
     run = flow.start(show=False)
     feed = Feed(run.runner)
     run.subscribe(watch)
+    gate.set()
     run.wait(10)
     assert seen
     for look, counted in seen:
@@ -249,8 +260,27 @@ def test_nodes_that_are_not_mapped_have_no_children() -> None:
     assert feed.children(10**6).total == 0
 
 
-def test_counts_change_while_the_map_goes_on() -> None:
-    """What a view is told is a delta: the mapped node alone, however many children changed."""
+def test_counts_are_told_while_the_map_goes_on() -> None:
+    gate = threading.Event()
+    flow, tasks = chain(50, gate)
+    told: list[NodeLook] = []
+
+    def watch(events: object) -> None:
+        changes = feed.changes(0.0)
+        told.extend(changes.nodes if changes is not None else ())
+
+    run = flow.start(show=False)
+    feed = Feed(run.runner)
+    run.subscribe(watch)
+    gate.set()
+    run.wait(10)
+    number = run.runner.plan.number(tasks["read"])
+    counts = [look.counts for look in told if look.node == number and look.state == "Mapping"]
+    assert len(counts) >= 10
+    assert all(one != other for one, other in itertools.pairwise(counts))
+
+
+def test_a_view_is_told_of_the_mapped_node_alone_however_many_children_changed() -> None:
     flow, _ = chain(50)
     run = flow.start(show=False)
     feed = Feed(run.runner)
