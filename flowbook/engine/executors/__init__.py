@@ -12,9 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flowbook.engine.executors.dask import DaskExecutor
+    from flowbook.engine.executors.processes import ProcessExecutor
     from flowbook.engine.runner import Runner
 
-__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "ThreadExecutor", "executor_of"]
+__all__ = [
+    "DaskExecutor",
+    "Executor",
+    "LocalDaskExecutor",
+    "LocalExecutor",
+    "ProcessExecutor",
+    "ThreadExecutor",
+    "executor_of",
+]
 
 
 class Executor(Protocol):
@@ -32,7 +41,18 @@ def _dask() -> Executor:
     return DaskExecutor.in_notebook()
 
 
-_NAMES: dict[str, Callable[[], Any]] = {"dask": _dask, "local": LocalExecutor, "threads": ThreadExecutor}
+def _processes() -> Executor:
+    from flowbook.engine.executors.processes import ProcessExecutor  # noqa: PLC0415 - loaded by those who use it
+
+    return ProcessExecutor()
+
+
+_NAMES: dict[str, Callable[[], Any]] = {
+    "dask": _dask,
+    "local": LocalExecutor,
+    "processes": _processes,
+    "threads": ThreadExecutor,
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -40,8 +60,59 @@ def __getattr__(name: str) -> Any:
         from flowbook.engine.executors.dask import DaskExecutor  # noqa: PLC0415 - likewise
 
         return DaskExecutor
+    if name == "ProcessExecutor":
+        from flowbook.engine.executors.processes import ProcessExecutor  # noqa: PLC0415 - likewise
+
+        return ProcessExecutor
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+class LocalDaskExecutor:
+    """Run bodies on threads or in processes of this machine, under the name of the reference API; without Dask.
+
+    Args:
+        scheduler: "threads", "processes", or "sync" for one after another; Dask's other names for them will do.
+        num_workers: how many at the same time.
+        **kwargs: taken for the sake of old programs; Dask would have got it.
+
+    Raises:
+        UnknownArgument: another scheduler.
+
+    """
+
+    name = "threads"
+
+    def __init__(self, scheduler: str = "threads", num_workers: int | None = None, **kwargs: Any) -> None:
+        known = {
+            "processes": "processes",
+            "multiprocessing": "processes",
+            "threads": "threads",
+            "threading": "threads",
+            "sync": "local",
+            "synchronous": "local",
+            "single-threaded": "local",
+        }
+        if scheduler not in known:
+            msg = f"scheduler={shown(scheduler)} is not known.{nearest(scheduler, known)} Known: {', '.join(known)}."
+            raise UnknownArgument(msg)
+        self.scheduler = scheduler
+        self.num_workers = num_workers if num_workers is not None else kwargs.get("n_workers")
+        self.name = known[scheduler]
+
+    def inner(self) -> Executor:
+        """Return the executor that does the work."""
+        if self.name == "threads":
+            return ThreadExecutor(self.num_workers)
+        if self.name == "processes":
+            from flowbook.engine.executors.processes import ProcessExecutor  # noqa: PLC0415 - likewise
+
+            return ProcessExecutor(self.num_workers)
+        return LocalExecutor()
+
+    def drive(self, runner: Runner) -> None:
+        """Run bodies until all tasks have ended or only a person can go on."""
+        self.inner().drive(runner)
 
 
 def executor_of(executor: Any) -> Executor:
@@ -71,5 +142,7 @@ def executor_of(executor: Any) -> Executor:
             f"executor={shown(executor)} cannot drive a run. "
             f"Use one of {', '.join(_NAMES)}, or flowbook.executors.ThreadExecutor(workers=8)."
         )
+    if isinstance(executor, LocalDaskExecutor):
+        return executor.inner()
     found: Executor = executor
     return found

@@ -180,8 +180,8 @@ def _run(payload: bytes, inputs: list[Any], topic: str, key: str) -> tuple[list[
             outcome = Outcome(error=error)
         else:
             own = facts if index is None else child_facts(facts, index)
-            for key in job.hidden:
-                hide(kwargs.get(key))  # the process in which it was made has told nobody else
+            for name in job.hidden:
+                hide(kwargs.get(name))  # the process in which it was made has told nobody else
             outcome = _fit(run_attempt(Attempt(task, body, kwargs, own, task.log_stdout), keeps_time=False), own)
         values.append(outcome.value)
         if outcome.error is not None:
