@@ -15,6 +15,7 @@ from flowbook.errors import FlowError, nearest, shown
 from flowbook.mapping import like, options_when_mapped, unmappable
 from flowbook.tasks import options
 from flowbook.tasks.arithmetic import Arithmetic, constructors
+from flowbook.tasks.pickling import OF_SHARING, SHARED, Picklable
 from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
 if TYPE_CHECKING:
@@ -59,12 +60,8 @@ _OPTIONS = frozenset(
 
 _NO_TAGS: frozenset[str] = frozenset()
 
-# The mark in a `__dict__` which several tasks share, see Task.copy; and what such a dict is pickled as, once it was.
-_SHARED = "_shared"
-_PICKLED = "_pickled"
 
-
-class Task(Arithmetic):
+class Task(Picklable, Arithmetic):
     """One step of a flow. Subclass it and define ``run``, or decorate a function with `flowbook.task`.
 
     Args:
@@ -224,13 +221,13 @@ class Task(Arithmetic):
                     UserWarning,
                     stacklevel=2,
                 )
-            if _SHARED in self.__dict__:
+            if SHARED in self.__dict__:
                 self._take_attributes()
             object.__setattr__(self, name, value)
 
         def __delattr__(self, name: str) -> None:
             attribute_changes[0] += 1
-            if _SHARED in self.__dict__:
+            if SHARED in self.__dict__:
                 self._take_attributes()
             object.__delattr__(self, name)
 
@@ -239,39 +236,8 @@ class Task(Arithmetic):
 
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
-        own = {key: value for key, value in self.__dict__.items() if key not in {_SHARED, _PICKLED}}
+        own = {key: value for key, value in self.__dict__.items() if key not in OF_SHARING}
         object.__setattr__(self, "__dict__", own)
-
-    def __getstate__(self) -> tuple[dict[str, Any], set[str] | frozenset[str]]:
-        values = self.__dict__
-        if _SHARED not in values:
-            return self._to_pickle(), self._tags
-        # all who share attributes give pickle the same dict, which it then writes once
-        by_name = self._is_pickled_by_name()
-        kept: tuple[bool, dict[str, Any]] | None = values.get(_PICKLED)
-        if kept is None or kept[0] != by_name:
-            kept = values[_PICKLED] = (by_name, self._to_pickle())
-        return kept[1], self._tags
-
-    def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
-        values, tags = state
-        object.__setattr__(self, "__dict__", values)
-        _set_tags(self, tags)
-
-    def __copy__(self) -> Self:
-        made = object.__new__(type(self))
-        object.__setattr__(made, "__dict__", dict(self.__dict__))
-        made._take_attributes()
-        _set_tags(made, set(self._tags))
-        return made
-
-    def _is_pickled_by_name(self) -> bool:
-        """Tell whether the body is looked up when a pickle is read, and not in it."""
-        return False
-
-    def _to_pickle(self) -> dict[str, Any]:
-        """Return the attributes as they are pickled."""
-        return {key: value for key, value in self.__dict__.items() if key != _PICKLED}
 
     @property
     def tags(self) -> set[str]:
@@ -340,7 +306,7 @@ class Task(Arithmetic):
         # a call. So copies share one `__dict__` until somebody sets an attribute; whoever does takes one of its own
         # (__setattr__). Tags, which people change in place, are frozen until somebody looks at them.
         values = self.__dict__
-        values[_SHARED] = True
+        values[SHARED] = True
         made = object.__new__(type(self))
         object.__setattr__(made, "__dict__", values)
         tags = frozenset(self._tags) if self._tags else _NO_TAGS
