@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine import executors
-from flowbook.engine.executors import Executor, LocalExecutor, ThreadExecutor, executor_of
+from flowbook.engine.executors import Executor, LocalDaskExecutor, LocalExecutor, ThreadExecutor, executor_of
 
 if TYPE_CHECKING:
     from flowbook.engine.executors import DaskExecutor
 
-__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "ThreadExecutor", "executor_of"]
+__all__ = ["DaskExecutor", "Executor", "LocalDaskExecutor", "LocalExecutor", "ThreadExecutor", "executor_of"]
 
 
 def __getattr__(name: str) -> Any:

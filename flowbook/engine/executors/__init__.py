@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowbook.engine.executors.local import LocalExecutor
+from flowbook.engine.executors.local_dask import LocalDaskExecutor
 from flowbook.engine.executors.threads import ThreadExecutor
 from flowbook.errors import UnknownArgument, nearest, shown
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from flowbook.engine.executors.dask import DaskExecutor
     from flowbook.engine.runner import Runner
 
-__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "ThreadExecutor", "executor_of"]
+__all__ = ["DaskExecutor", "Executor", "LocalDaskExecutor", "LocalExecutor", "ThreadExecutor", "executor_of"]
 
 
 class Executor(Protocol):
