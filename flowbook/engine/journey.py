@@ -18,6 +18,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.ends import said
+from flowbook.engine.places import spot_of
 from flowbook.errors import FlowbookError
 from flowbook.signals import FlowbookSignal
 
@@ -62,15 +63,20 @@ class RemoteError(FlowbookError):
 class RemoteTraceback(Exception):
     """Show where on a worker an error came from: its cause, as text.
 
+    Attributes:
+        text: the traceback.
+        spot: the file and the line of the user's code, when they are known.
+
     >>> print(RemoteTraceback("Traceback (most recent call last): …"))
     <BLANKLINE>
     Traceback (most recent call last): …
 
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, spot: tuple[str, int] | None = None) -> None:
         super().__init__(text)
         self.text = text
+        self.spot = spot
 
     def __str__(self) -> str:
         return f"\n{self.text}"
@@ -157,12 +163,12 @@ def packed_error(error: BaseException) -> bytes:
     if isinstance(error, FlowbookSignal) and not _survives(error):
         return packed_error(_unsendable_signal(error))
     payload = _whole(error) or _rebuildable(error) or pickled_home(_nearest(error, name, message, text))
-    return pickle.dumps((payload, name, message, text))
+    return pickle.dumps((payload, name, message, text, spot_of(error)))
 
 
 def unpacked_error(packed: bytes) -> BaseException:
     """Return the error that was packed; its traceback over there is its cause, as text."""
-    payload, name, message, text = pickle.loads(packed)  # noqa: S301 - made by `packed_error`
+    payload, name, message, text, spot = pickle.loads(packed)  # noqa: S301 - made by `packed_error`
     error: Any
     try:
         error = pickle.loads(payload)  # noqa: S301 - by our own worker
@@ -172,7 +178,7 @@ def unpacked_error(packed: bytes) -> BaseException:
         error = RemoteError(name, message, text)
     if text:
         with contextlib.suppress(Exception):  # an exception may refuse any attribute
-            object.__setattr__(error, "__cause__", RemoteTraceback(text))
+            object.__setattr__(error, "__cause__", RemoteTraceback(text, spot))
     found: BaseException = error
     return found
 

@@ -12,7 +12,7 @@ from flowbook.errors import shown
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["place_of"]
+__all__ = ["place_of", "spot_of"]
 
 
 def _folder_of(file: str) -> str:
@@ -39,6 +39,12 @@ def place_of(error: BaseException) -> str:
     'at <doctest flowbook.engine.places.place_of[0]>:2'
 
     """
+    spot = spot_of(error)
+    return _named(*spot) if spot else ""
+
+
+def spot_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the file and the line that `place_of` names; of an error that came from a worker, those it had there."""
     # a class of errors may have replaced the attribute
     trace: TracebackType | None = vars(BaseException)["__traceback__"].__get__(error)
     body: tuple[str, int] | None = None
@@ -53,7 +59,7 @@ def place_of(error: BaseException) -> str:
             users = here
     if users is None and body is not None and not body[0].startswith(_OURS):
         users = body
-    return _named(*users) if users else ""
+    return users or getattr(vars(BaseException)["__cause__"].__get__(error), "spot", None)
 
 
 def _named(file: str, line: int) -> str:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook import redaction
 from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine.attempt import call_guarded
+from flowbook.engine.clock import SystemClock
 from flowbook.engine.coroutines import AsyncBody
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.journey import packed_error, unpacked_error
@@ -179,6 +180,7 @@ def facts_of_run(runner: Runner) -> dict[str, Any]:
         "started": runner.started,
         "scheduled_for": runner.scheduled_for,
         "parameters": runner.parameters,
+        "defaults": runner.plan.defaults,
         "given": runner.given,
     }
 
@@ -281,6 +283,7 @@ class _StandIn:
     def __init__(self, attempt: Attempt, run: dict[str, Any]) -> None:
         facts = attempt.facts
         self.machine = self
+        self.clock = SystemClock()  # a virtual one stays where the engine is
         self.plan = _StandInPlan(attempt, run)
         self.run_id: str = run["id"]
         self.name: str = run["name"]
@@ -294,10 +297,15 @@ class _StandIn:
         self.resumed = {0} if facts["resumed"] else set()
         self.coroutines = _Loop()
         self._count: int = facts["count"]
+        self._kwargs = attempt.kwargs
 
     def run_count(self, task: int) -> int:  # noqa: ARG002 - there is one
         """Return which attempt the task is at."""
         return self._count
+
+    def arguments(self, task: int) -> dict[str, Any]:  # noqa: ARG002 - likewise
+        """Return what the body is called with."""
+        return self._kwargs
 
 
 class _StandInPlan:
@@ -307,6 +315,7 @@ class _StandInPlan:
         self.flow = _Named(run["flow"])
         self.described = (attempt.task,)
         self.slugs = (attempt.facts["slug"],)
+        self.defaults: dict[str, Any] = run["defaults"]
         self._facts = attempt.facts
 
     def name(self, number: int) -> str:  # noqa: ARG002 - likewise

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flowbook import Flow, Task, task
+from flowbook.engine.journey import packed_error, unpacked_error
 from flowbook.engine.places import place_of
 from flowbook.tasks.shell import ShellTask
 from flowbook.tasks.templates import StringFormatter
@@ -113,3 +114,12 @@ def test_the_code_of_a_notebook_cell_is_called_by_its_number(monkeypatch: pytest
         assert place_of(raised_by(code_in("/elsewhere/etl.py", code))) == "at etl.py:2"
     finally:
         linecache.cache.pop(file, None)
+
+
+def test_an_error_from_a_worker_is_placed_where_it_came_from_there() -> None:
+    error = raised_by(code_in("/elsewhere/etl.py", "import json\ndef body():\n    return json.loads('')\n"))
+    home = unpacked_error(packed_error(error))
+    assert home.__traceback__ is None
+    assert place_of(home) == "at etl.py:3"
+    assert place_of(unpacked_error(packed_error(home))) == "at etl.py:3"
+    assert place_of(unpacked_error(packed_error(ValueError("never raised")))) == ""

@@ -18,7 +18,6 @@ from flowbook import Flow, Task, context, signals, task, triggers
 from flowbook.engine.executors import LocalDaskExecutor, LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.executors.processes import ProcessExecutor
 from flowbook.engine.journey import RemoteError, WorkerLost
-from flowbook.errors import UnknownArgument
 from flowbook.states import Cancelled, Failed, Mapped, Skipped, State, Success, TimedOut, TriggerFailed
 from tests.engine.random_maps import COUNT, endings, random_flow
 
@@ -75,14 +74,14 @@ def test_functions_and_classes_of_a_notebook_travel_by_value() -> None:
     )
     main = sys.modules["__main__"]
     before = getattr(main, "Point", None)
-    main.Point = names["Point"]
+    vars(main)["Point"] = names["Point"]
     try:
         with Flow("by value") as flow:
             shifted = task(names["shift"])(task(names["start"])())
         result = run(flow).result[shifted].result
     finally:
         if before is None:
-            del main.Point  # type: ignore[attr-defined]
+            del vars(main)["Point"]
     assert result.x == 2
     assert type(result) is names["Point"]
 
@@ -372,6 +371,10 @@ class Long:
         return "x" * 100_000_000
 
 
+def lock() -> Any:
+    return threading.Lock()
+
+
 def iter_nothing() -> Any:
     yield from ()
 
@@ -387,8 +390,8 @@ def raise_two() -> None:
 
 
 RESULTS: dict[str, tuple[Callable[[], Any], type[State], str]] = {
-    "a lock": (lambda: threading.Lock(), Failed, "cannot be pickled to come back"),
-    "a generator": (lambda: iter_nothing(), Failed, "cannot be pickled to come back"),
+    "a lock": (lock, Failed, "cannot be pickled to come back"),
+    "a generator": (iter_nothing, Failed, "cannot be pickled to come back"),
     "refuses to be pickled": (Unreduced, Failed, "cannot be pickled to come back"),
     "cannot be made again": (Unmade, Failed, "cannot be made again"),
     "lies": (Liar, Success, ""),
@@ -511,8 +514,6 @@ def test_names_and_classes_mean_the_executor() -> None:
     assert isinstance(executor_of(LocalDaskExecutor(scheduler="processes", num_workers=3)), ProcessExecutor)
     assert isinstance(executor_of(LocalDaskExecutor), ThreadExecutor)
     assert isinstance(executor_of(LocalDaskExecutor(scheduler="sync")), LocalExecutor)
-    with pytest.raises(UnknownArgument, match=r"scheduler='thread' is not known. Did you mean 'threads'\?"):
-        LocalDaskExecutor(scheduler="thread")
     with pytest.raises(ValueError, match="workers=0 must be at least 1"):
         ProcessExecutor(workers=0)
 

@@ -93,7 +93,7 @@ def test_every_key_of_the_context_answers_over_there_as_it_does_here() -> None:
         return {key: context[key] for key in context if key not in {"config", "logger"}}
 
     with Flow("asks") as flow:
-        one = task(name="the asker", tags=["x"], slug="asker")(ask)()
+        one = task(name="the asker", tags=["x"], slug="asker", task_run_name="{task_name} in {country}")(ask)()
     contexts = {0: {"note": "own"}}
     runner = runner_of(flow, parameters={"country": "NL"}, given={"today": "2020-02-02"}, task_contexts=contexts)
     runner.machine.runs[0] = 3
@@ -112,6 +112,7 @@ def test_every_key_of_the_context_answers_over_there_as_it_does_here() -> None:
     finally:
         restore_frame(token)
     assert outcome.value["note"] == "own"
+    assert outcome.value["task_run_name"] == "the asker in NL"
     assert outcome.value["task_loop_result"] == "before"
     assert {key for key in _ANSWERS if not key.startswith("_")} - {"config", "logger"} <= set(outcome.value)
 

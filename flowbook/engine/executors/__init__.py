@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowbook.engine.executors.local import LocalExecutor
+from flowbook.engine.executors.local_dask import LocalDaskExecutor
 from flowbook.engine.executors.threads import ThreadExecutor
 from flowbook.errors import UnknownArgument, nearest, shown
 
@@ -68,53 +69,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(msg)
 
 
-class LocalDaskExecutor:
-    """Run bodies on threads or in processes of this machine, under the name of the reference API; without Dask.
-
-    Args:
-        scheduler: "threads", "processes", or "sync" for one after another; Dask's other names for them will do.
-        num_workers: how many at the same time.
-        **kwargs: taken for the sake of old programs; Dask would have got it.
-
-    Raises:
-        UnknownArgument: another scheduler.
-
-    """
-
-    name = "threads"
-
-    def __init__(self, scheduler: str = "threads", num_workers: int | None = None, **kwargs: Any) -> None:
-        known = {
-            "processes": "processes",
-            "multiprocessing": "processes",
-            "threads": "threads",
-            "threading": "threads",
-            "sync": "local",
-            "synchronous": "local",
-            "single-threaded": "local",
-        }
-        if scheduler not in known:
-            msg = f"scheduler={shown(scheduler)} is not known.{nearest(scheduler, known)} Known: {', '.join(known)}."
-            raise UnknownArgument(msg)
-        self.scheduler = scheduler
-        self.num_workers = num_workers if num_workers is not None else kwargs.get("n_workers")
-        self.name = known[scheduler]
-
-    def inner(self) -> Executor:
-        """Return the executor that does the work."""
-        if self.name == "threads":
-            return ThreadExecutor(self.num_workers)
-        if self.name == "processes":
-            from flowbook.engine.executors.processes import ProcessExecutor  # noqa: PLC0415 - likewise
-
-            return ProcessExecutor(self.num_workers)
-        return LocalExecutor()
-
-    def drive(self, runner: Runner) -> None:
-        """Run bodies until all tasks have ended or only a person can go on."""
-        self.inner().drive(runner)
-
-
 def executor_of(executor: Any) -> Executor:
     """Return the executor meant by a name, a class, an executor, or None.
 
@@ -143,6 +97,6 @@ def executor_of(executor: Any) -> Executor:
             f"Use one of {', '.join(_NAMES)}, or flowbook.executors.ThreadExecutor(workers=8)."
         )
     if isinstance(executor, LocalDaskExecutor):
-        return executor.inner()
+        return executor.chosen
     found: Executor = executor
     return found
