@@ -133,7 +133,7 @@ def test_operators_work_on_parameters() -> None:
 def test_a_task_has_no_truth_value_while_the_flow_is_built(use: Callable[[Task], Any]) -> None:
     with Flow("truth"):
         one = value(1)
-        with pytest.raises(TypeError, match=r"has no truth value.*Branch inside a task, or let the task raise .*SKIP"):
+        with pytest.raises(TypeError, match=r"has no truth value.*Branch with `with flowbook\.case\(task, value\):`, inside a task, or let the task raise .*SKIP"):
             use(one)
 
 

@@ -280,7 +280,7 @@ class Task:
     def __bool__(self) -> bool:
         raise TypeError(
             f"task {shown(self.name, 60)} has no truth value: its result is not known while the flow is being built. "
-            "Branch inside a task, or let the task raise flowbook.signals.SKIP."
+            "Branch with `with flowbook.case(task, value):`, inside a task, or let the task raise flowbook.signals.SKIP."
         )
 
     @property
