@@ -35,7 +35,19 @@ if _TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Reached as attributes in programs for the reference API; loaded when somebody does.
-_PARTS = ("core", "engine", "executors", "schedules", "utilities")
+_PARTS = (
+    "artifacts",
+    "caching",
+    "client",
+    "core",
+    "engine",
+    "executors",
+    "results",
+    "schedules",
+    "serializers",
+    "tasks",
+    "utilities",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

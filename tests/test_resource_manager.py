@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -66,7 +66,7 @@ def send(letter: str) -> str:
 
 
 @task
-def fail(desk: Any) -> None:
+def fail(desk: Any) -> NoReturn:
     STORY.append("fail")
     raise ValueError("no ink")
 

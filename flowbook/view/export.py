@@ -188,8 +188,11 @@ def _dots(number: int, task: Task, state: State | None, *, is_mapped: bool) -> I
         yield _Dot(f"n{number}", label, shape | _filled(state))
     for index, child in enumerate(children[:MOST_CHILDREN]):
         yield _Dot(f"n{number}_{index}", label, shape | _filled(child) | {"tooltip": f"map index {index}"})
-    if len(children) > MOST_CHILDREN:
-        yield _Dot(f"n{number}_more", f"{label}, {len(children) - MOST_CHILDREN:,} more", shape)
+    left = children[MOST_CHILDREN:]
+    if left:
+        bad = [child for child in left if child is not None and child.is_failed()]
+        failed = f", {len(bad):,} of them failed" if bad else ""
+        yield _Dot(f"n{number}_more", f"{label}, {len(left):,} more{failed}", shape | _filled(bad[0] if bad else None))
 
 
 def _filled(state: State | None) -> dict[str, str]:

@@ -11,13 +11,13 @@ import heapq
 from array import array
 from typing import TYPE_CHECKING
 
-from flowbook.states import Finished, Looped, Pending, Retrying, Running, Scheduled, State, Success
+from flowbook.states import Finished, Looped, Pending, Retrying, Running, Scheduled, State
 from flowbook.view.palette import MAPPING, family_of
-from flowbook.view.preview import brief, preview
+from flowbook.view.preview import brief, previewed
 from flowbook.view.protocol import ChildLook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from flowbook.view.protocol import Which
 
@@ -67,6 +67,7 @@ class Family:
         parent: the number of the mapped task.
         base: the number of its first child.
         width: how many there are.
+        say: what to say of the result of a child in this state.
 
     Attributes:
         counts: how many children are in each state, by class; classes that none is in may stand at 0.
@@ -80,6 +81,7 @@ class Family:
         "_dues",
         "_ended",
         "_previews",
+        "_say",
         "_started",
         "_states",
         "base",
@@ -90,7 +92,8 @@ class Family:
         "width",
     )
 
-    def __init__(self, parent: int, base: int, width: int) -> None:
+    def __init__(self, parent: int, base: int, width: int, say: Callable[[State], str] = previewed) -> None:
+        self._say = say
         self.parent, self.base, self.width = parent, base, width
         self.counts: dict[type[State], int] = {Pending: width}
         self.started: float | None = None
@@ -103,9 +106,9 @@ class Family:
         self._previews: dict[int, str] | None = None
 
     @classmethod
-    def of_states(cls, parent: int, states: Sequence[State | None]) -> Family:
+    def of_states(cls, parent: int, states: Sequence[State | None], say: Callable[[State], str] = previewed) -> Family:
         """Make the family of a mapped task of which only the children's states are known."""
-        family = cls(parent, -1, len(states))
+        family = cls(parent, -1, len(states), say)
         for index, state in enumerate(states):
             if state is not None:
                 family.take(_NEVER, index - 1, state)
@@ -244,10 +247,7 @@ class Family:
 
     def _look(self, index: int) -> ChildLook:
         state = self._states[index]
-        if self._previews is not None:
-            result = self._previews.get(index, "")
-        else:
-            result = preview(state.result) if isinstance(state, Success) else ""
+        result = self._say(state) if self._previews is None else self._previews.get(index, "")
         return ChildLook(
             index,
             type(state).__name__,
@@ -259,14 +259,18 @@ class Family:
             result,
         )
 
+    def holds(self, result: object) -> bool:
+        """Return whether some child's result is this very object."""
+        return any(state.result is result for state in self._states)
+
+    def remember(self) -> None:
+        """Keep what is to be said of the results of the first children, before they go."""
+        said = {index: self._say(self._states[index]) for index in self._listed("all", 0, _KEPT_PREVIEWS)}
+        self._previews = {index: words for index, words in said.items() if words}
+
     def close(self) -> None:
         """Let go of the children's results; how they are stays."""
         states = self._states
-        self._previews = {
-            index: said
-            for index in self._listed("all", 0, _KEPT_PREVIEWS)
-            if (said := preview(states[index].result) if isinstance(states[index], Success) else "")
-        }
         kept: dict[tuple[type[State], str | None], State] = {}
         for index, state in enumerate(states):
             if type(state) is Pending:

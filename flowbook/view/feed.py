@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowbook.engine.lazy import by_reference
 from flowbook.engine.story import sentence
-from flowbook.events import FLOW, Spread
+from flowbook.events import FLOW, Log, Spread
+from flowbook.redaction import MASK
 from flowbook.states import (
     Failed,
     Finished,
@@ -96,7 +99,8 @@ class Feed:
         self.flow = RunLook("Pending")
         self._log = runner.machine.log
         self._nodes = [_Node() for _ in runner.plan.tasks]
-        self._names = [task.name for task in runner.plan.tasks]
+        self._secrets = frozenset(n for n, task in enumerate(runner.plan.tasks) if task.sensitive)
+        self._names = [runner.plan.called(number) for number in range(len(runner.plan.tasks))]
         self._families: dict[int, Family] = {}
         # the family of each task number beyond the plan's, so that an event of a child finds it at once
         self._family_of: list[Family] = []
@@ -149,10 +153,10 @@ class Feed:
         self._nodes[task].take(at, state)
         if isinstance(state, Mapped) and task not in self._families:
             # taken over from an earlier run, or over nothing at all: no child of this run ever had an event
-            self._families[task] = Family.of_states(task, state.map_states)
+            self._families[task] = Family.of_states(task, state.map_states, partial(self._preview, task))
 
     def _spread(self, parent: int, base: int, width: int) -> None:
-        self._families[parent] = family = Family(parent, base, width)
+        self._families[parent] = family = Family(parent, base, width, partial(self._preview, parent))
         place = base - len(self._nodes)
         # blocks follow each other, so this appends; numbers that were given out and not told of belong to nobody
         self._family_of.extend([family] * (place + width - len(self._family_of)))
@@ -210,12 +214,16 @@ class Feed:
         """Let go of the run and its results; looks stay."""
         with self._lock:
             self.advance()
-            self._previews |= {number: self._preview(node) for number, node in enumerate(self._nodes)}
+            self._previews |= {number: self._preview(number, node.state) for number, node in enumerate(self._nodes)}
+            for family in self._families.values():
+                family.remember()  # before any result goes: a secret is known by being the same object
             for node in self._nodes:
                 node.state = None if node.state is None else type(node.state)(self._message(node.state))
             for family in self._families.values():
                 family.close()
             self.runner = None
+            self._log = Log()  # the states in the run's own hold its results
+            self._subject = ()
 
     def _take_flow(self, at: float, state: State) -> None:
         name, message = type(state).__name__, brief(state.message)
@@ -233,7 +241,7 @@ class Feed:
             return self._family_look(node, family)
         if node.state is None:
             return NodeLook(number, "Pending")
-        result = self._preview(node) if self.runner is not None else self._previews.get(number, "")
+        result = self._preview(number, node.state) if self.runner is not None else self._previews.get(number, "")
         return NodeLook(
             number,
             type(node.state).__name__,
@@ -255,9 +263,25 @@ class Feed:
         due = family.next_due() if name in {"Retrying", "Scheduled", "Paused"} else None
         return NodeLook(number, name, "", 0, started, None, due, "", width, counts)
 
-    @staticmethod
-    def _preview(node: _Node) -> str:
-        return preview(node.state.result) if isinstance(node.state, Success) else ""
+    def _preview(self, number: int, state: State | None) -> str:
+        """Say a few words on the result of a task, or of a child of it."""
+        if not isinstance(state, Success):
+            return ""
+        with by_reference():  # a value that is on another machine stays there
+            return MASK if self._secrets and self._is_secret(number, state) else preview(state.result)
+
+    def _is_secret(self, number: int, state: State) -> bool:
+        """Tell whether a result is a secret, or one that was handed on as it was."""
+        if number in self._secrets:
+            return True
+        result = state.result
+        if result is None or type(result) is bool:
+            return False
+        given = (self._nodes[secret].state for secret in self._secrets)
+        handed_on = any(result is secret.result for secret in given if secret is not None)
+        return handed_on or any(
+            self._families[secret].holds(result) for secret in self._secrets if secret in self._families
+        )
 
     @staticmethod
     def _message(state: State) -> str:

@@ -16,6 +16,7 @@ from flowbook.view.layout import Layout, Route, layout
 from flowbook.view.measure import clean, elide, text_width
 from flowbook.view.places import Place, place_of
 from flowbook.view.protocol import Kind, NodeCard
+from flowbook.view.words import TIMELESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -330,7 +331,7 @@ def _flowing(edge: Edge) -> str:
 
 def _time_room(card: NodeCard, shape: Shape) -> float:
     """Room for the time beside the name. A countdown is longer than a duration; values of others take no time."""
-    if card.kind in {"parameter", "constant", "condition", "merge"}:
+    if card.kind in TIMELESS:
         return 0.0
     longest = "in 59 min 59 s" if card.attempts > 1 else "59 min 59 s"
     return text_width(longest, TIME_SIZE) + (8 if shape is CARD else 6)

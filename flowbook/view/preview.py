@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowbook.engine.lazy import by_reference
 from flowbook.errors import shown
+from flowbook.redaction import MASK, is_hidden
+from flowbook.states import State, Success
 
-__all__ = ["brief", "preview"]
+__all__ = ["brief", "preview", "previewed"]
 
 _MESSAGE_CHARACTERS = 300
 
@@ -20,6 +23,8 @@ def preview(value: object) -> str:
     ('3 items', '0.5', '')
 
     """
+    if is_hidden(value):
+        return MASK
     kind = type(value)
     if kind in {int, float, bool}:
         return shown(value, 24)
@@ -41,6 +46,17 @@ def _shape(name: str, shape: Any) -> str:
     if name in {"DataFrame", "Series"}:
         return f"{shape[0]:,} row{'s' if shape[0] != 1 else ''}"
     return " \u00d7 ".join(f"{size:,}" for size in shape)  # the multiplication sign
+
+
+def previewed(state: State) -> str:
+    """Return a few words on the result of a state; only successes have one.
+
+    A value that is on another machine stays there: what holds it has a few words on it, too.
+    """
+    if not isinstance(state, Success):
+        return ""
+    with by_reference():
+        return preview(state.result)
 
 
 def brief(message: str | None) -> str:

@@ -77,7 +77,9 @@ def mime_bundle(
     bundle = Bundle(PROTOCOL, snapshot.run, live, message, snapshot, children)
     made: dict[str, Any] = {
         MIME: encode(bundle),
-        "text/plain": draw_text(drawn.name, drawn.cards, looks or None, run if run.state else None),
+        "text/plain": draw_text(
+            drawn.name, drawn.cards, looks or None, run if run.state else None, now=snapshot.at or None
+        ),
     }
     if len(drawn.nodes) <= IMAGE_NODES:
         made["text/html"] = draw_html(drawn, looks or None, run, now=snapshot.at or None, children=children)
@@ -113,7 +115,7 @@ def flow_text(flow: Flow, *, ascii_only: bool = False) -> str:
     """Draw a flow in characters, with the states of its last run when there was one."""
     looks, run = _last(flow)
     drawn = picture_of(flow)
-    return draw_text(drawn.name, drawn.cards, looks, run, ascii_only=ascii_only)
+    return draw_text(drawn.name, drawn.cards, looks, run, ascii_only=ascii_only, now=_now(flow, run))
 
 
 def flow_svg(flow: Flow, *, theme: str = "auto") -> str:
@@ -127,9 +129,14 @@ def flow_svg(flow: Flow, *, theme: str = "auto") -> str:
         msg = f"theme={shown(theme)} is not known. Use 'auto' (as the reader's system), 'light' or 'dark'."
         raise FlowbookError(msg)
     looks, run = _last(flow)
-    # while it runs, times tick and a wait gets shorter; afterwards the last moment stands
-    now = flow.last_run.runner.clock.now() if flow.last_run is not None and run is not None and not run.ended else None
-    return svg.draw(picture_of(flow), looks, run, theme=cast("Theme", theme), now=now)
+    return svg.draw(picture_of(flow), looks, run, theme=cast("Theme", theme), now=_now(flow, run))
+
+
+def _now(flow: Flow, run: RunLook | None) -> float | None:
+    """Return the time of a run that goes on: times tick and a wait gets shorter. Afterwards the last moment stands."""
+    if flow.last_run is None or run is None or run.ended:
+        return None
+    return flow.last_run.runner.clock.now()
 
 
 def flow_page(flow: Flow) -> str:

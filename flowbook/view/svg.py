@@ -267,7 +267,7 @@ _DOT = "\u00a0·\u00a0"  # a common space at the edge of a tspan is lost in some
 
 def _counts(counts: Mapping[str, int], width: float) -> str:
     """A bar of counts by family, and the same in signs and numbers."""
-    tallies = [(family, f"{FAMILY_GLYPH[family]} {count}") for family, count in counts.items()]
+    tallies = [(family, f"{FAMILY_GLYPH[family]} {count:,}") for family, count in counts.items()]
     gap, between = 3.0, 12.0
     beside = sum(text_width(tally, 11.5) + between for _, tally in tallies)
     long = min(BAR, width - 2 * MARGIN - beside)

@@ -26,6 +26,8 @@ LINE_SIZE = 11.0
 """Font size of a state line; must agree with `CARD` in js/src/look.ts."""
 SHARE_GAP, SHARE_LEAST = 1.0, 3.0
 """Between two parts of a bar of children, and the length of the smallest part."""
+TIMELESS: frozenset[str] = frozenset({"parameter", "constant", "condition", "merge"})
+"""Kinds of nodes whose time says nothing, and whose cards have no room for it."""
 # What is said of children beside done and failed: what is left out or waits for a time or a person.
 _TOLD = ("Skipped", "Cancelled", "Retrying", "Paused")
 
@@ -238,20 +240,33 @@ def is_due(look: NodeLook) -> bool:
     return look.due is not None and waits
 
 
+def task_runs(looks: Iterable[NodeLook]) -> Counter[str]:
+    """Return how many task runs are in each state; a mapped task counts as its children once they are known."""
+    counts: Counter[str] = Counter()
+    for look in looks:
+        counts.update(look.counts or {look.state: 1})
+    return counts
+
+
 def progress(looks: Iterable[NodeLook]) -> str:
     """Return how many task runs have ended.
 
     >>> from flowbook.view.protocol import NodeLook
     >>> progress([NodeLook(0, "Success"), NodeLook(1, "Running")])
     '1 of 2'
+    >>> progress([NodeLook(0, "Success"), NodeLook(1, "Mapping", width=12, counts={"Success": 5, "Running": 7})])
+    '6 of 13'
     """
-    over = [is_over(look.state) for look in looks]
-    return f"{sum(over)} of {len(over)}"
+    runs = task_runs(looks)
+    over = sum(count for state, count in runs.items() if is_over(state))
+    return f"{over:,} of {sum(runs.values()):,}"
 
 
 def family_counts(looks: Iterable[NodeLook]) -> dict[str, int]:
-    """Return how many nodes each family has, in the order in which counts are shown, without empty ones."""
-    counts = Counter(family_of(look.state) for look in looks)
+    """Return how many task runs each family has, in the order in which counts are shown, without empty ones."""
+    counts: Counter[str] = Counter()
+    for state, count in task_runs(looks).items():
+        counts[family_of(state)] += count
     return {family: counts[family] for family in FAMILIES if counts[family]}
 
 
@@ -262,7 +277,7 @@ def counts_text(looks: Iterable[NodeLook]) -> str:
     >>> counts_text([NodeLook(0, "Failed"), NodeLook(1, "Success"), NodeLook(2, "Cached")])
     '2 done, 1 failed'
     """
-    return ", ".join(f"{count} {FAMILY_WORD[family]}" for family, count in family_counts(looks).items())
+    return ", ".join(f"{count:,} {FAMILY_WORD[family]}" for family, count in family_counts(looks).items())
 
 
 def run_texts(run: RunLook, looks: Sequence[NodeLook], now: float) -> tuple[str, str, str]:
@@ -282,7 +297,7 @@ def latest(looks: Sequence[NodeLook], run: RunLook) -> float:
     if run.ended is not None:
         return run.ended
     times = [run.started, *(time for look in looks for time in (look.started, look.ended))]
-    return max((time for time in times if time is not None), default=0.0)
+    return max((time for time in times if time is not None), default=run.due or 0.0)
 
 
 def _round(value: float) -> int:
@@ -329,7 +344,7 @@ def _detail(look: NodeLook) -> str:
 
 def _elapsed(look: NodeLook, card: NodeCard, now: float) -> str:
     is_running = family_of(look.state) == "active"
-    if look.started is None or card.kind in {"parameter", "constant"} or not (is_running or look.ended is not None):
+    if look.started is None or card.kind in TIMELESS or not (is_running or look.ended is not None):
         return ""
     return duration((now if look.ended is None else look.ended) - look.started)
 

@@ -65,6 +65,12 @@ export const GLYPH: Readonly<Record<string, string>> = {
   "ClientFailed": "⊠"
 };
 
+/** States in which an attempt is under way. */
+export const ATTEMPTS: readonly string[] = ["Cancelling", "Running"];
+
+/** States in which a task run has ended, Looped left out: it starts anew at once. */
+export const FINISHED: readonly string[] = ["Cached", "Cancelled", "Failed", "Finished", "Mapped", "Skipped", "Success", "TimedOut", "TriggerFailed", "ValidationFailed"];
+
 /** Messages that say no more than their state. */
 export const ROUTINE: readonly string[] = ["Waits for its turn.", "Starting task run.", "Task run succeeded.", "Task not run.", "All mapped children have ended."];
 

@@ -42,7 +42,7 @@ export interface Model {
   readonly offset: number;
   /** A message was missed: the looks are old until the next snapshot. `lostAt` is the browser's time of the asking. */
   readonly lostAt: number | null;
-  /** How many nodes are in each state. */
+  /** How many task runs are in each state; a mapped task counts as its children once they are known. */
   readonly counts: ReadonlyMap<string, number>;
   readonly request: Request | null;
   /** The children of mapped tasks that were last told of, by node. */
@@ -179,7 +179,7 @@ export function glyphOf(state: string): string {
   return (Object.hasOwn(GLYPH, state) ? GLYPH[state] : undefined) ?? "·";
 }
 
-/** How many nodes each family has. */
+/** How many task runs each family has. */
 export function familyCounts(model: Model): Record<Family, number> {
   const counts: Record<Family, number> = { good: 0, bad: 0, active: 0, warn: 0, waiting: 0 };
   for (const [state, count] of model.counts) counts[familyOf(state)] += count;
@@ -221,8 +221,8 @@ function foldChanges(model: Model, changes: Changes, now: number): Fold {
   const counts = new Map(model.counts);
   for (const look of changes.nodes) {
     const old = looks.get(look.node);
-    if (old !== undefined) add(counts, old.state, -1);
-    add(counts, look.state, 1);
+    if (old !== undefined) tally(counts, old, -1);
+    tally(counts, look, 1);
     looks.set(look.node, look);
   }
   const next: Model = {
@@ -318,8 +318,15 @@ function sameCounts(a: NodeLook["counts"], b: NodeLook["counts"]): boolean {
 
 function countStates(looks: ReadonlyMap<number, NodeLook>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const look of looks.values()) add(counts, look.state, 1);
+  for (const look of looks.values()) tally(counts, look, 1);
   return counts;
+}
+
+/** A mapped task over nothing has no children; it counts as itself. */
+function tally(counts: Map<string, number>, look: NodeLook, by: number): void {
+  const children = Object.entries(look.counts ?? {});
+  if (children.length === 0) add(counts, look.state, by);
+  for (const [state, count] of children) add(counts, state, by * count);
 }
 
 function add(counts: Map<string, number>, state: string, by: number): void {

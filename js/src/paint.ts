@@ -101,7 +101,7 @@ export class Painter {
   /** Bring the drawing up to the model; only nodes with a new look are touched. */
   paint(model: Model, now: number): void {
     const time = kernelTime(model, now);
-    this.svg.toggleAttribute("data-calm", model.looks.size > BUSY || (model.counts.get("Running") ?? 0) > LIVELY);
+    this.svg.toggleAttribute("data-calm", model.looks.size > BUSY || lively(model) > LIVELY);
     for (const [node, look] of model.looks) {
       const parts = this.nodes.get(node);
       if (parts === undefined || parts.look === look) continue;
@@ -152,6 +152,13 @@ export class Painter {
       edge.toggleAttribute("data-active", family === "active");
     }
   }
+}
+
+/** How many nodes move. */
+function lively(model: Model): number {
+  let count = 0;
+  for (const look of model.looks.values()) if (look.state === "Running" || isBusy(look)) count += 1;
+  return count;
 }
 
 function partsOf(group: SVGElement, card: NodeCard, width: number): NodeParts {

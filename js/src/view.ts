@@ -24,7 +24,7 @@ import {
 } from "./model";
 import { Announcer, claims, Navigator } from "./navigate";
 import { Painter, readDrawing } from "./paint";
-import { type Bundle, type Picture, PROTOCOL, type Snapshot, type ToView, type Verb, type Which } from "./protocol";
+import { type Bundle, type Children, type Picture, PROTOCOL, type Snapshot, type ToView, type Verb, type Which } from "./protocol";
 import { Stage } from "./stage";
 import { stillHtml } from "./still";
 import { watchTheme } from "./theme";
@@ -56,6 +56,7 @@ export interface View {
 export interface Ending {
   readonly picture: Picture;
   readonly snapshot: Snapshot;
+  readonly children: readonly Children[];
   readonly html: string;
 }
 
@@ -154,11 +155,11 @@ class LiveView implements View {
   }
 
   ending(): Ending | null {
-    const { picture, flow, seq, at, looks } = this.model;
+    const { picture, flow, seq, at, looks, children } = this.model;
     if (picture === null || seq === null || this.painter === null || !isOver(flow)) return null;
     this.paint();
     const snapshot: Snapshot = { type: "snapshot", run: picture.run, seq, at, flow, nodes: [...looks.values()] };
-    return { picture, snapshot, html: stillHtml(this.painter.svg, summary(this.model)) };
+    return { picture, snapshot, children: [...children.values()], html: stillHtml(this.painter.svg, summary(this.model)) };
   }
 
   dispose(): void {

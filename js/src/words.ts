@@ -4,7 +4,7 @@
  */
 
 import { CARD, FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
-import { childrenText, failedChildren } from "./mapped";
+import { childrenText, failedChildren, thousands } from "./mapped";
 import { clean, elide, textWidth } from "./measure";
 import { familyCounts, familyOf, isDone, isOver, type Model, type Request, startOf } from "./model";
 import type { ChildLook, NodeCard, NodeLook, RunLook, Verb } from "./protocol";
@@ -86,15 +86,19 @@ export function isDue(look: NodeLook): boolean {
 /** How many task runs have ended. */
 export function progress(model: Model): string {
   let done = 0;
-  for (const [state, count] of model.counts) if (isDone(state)) done += count;
-  return `${done} of ${model.looks.size}`;
+  let total = 0;
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return `${thousands(done)} of ${thousands(total)}`;
 }
 
 /** The counts in words. */
 export function countsText(model: Model): string {
   const counts = familyCounts(model);
   return FAMILIES.filter((family) => counts[family] > 0)
-    .map((family) => `${counts[family]} ${FAMILY_WORD[family]}`)
+    .map((family) => `${thousands(counts[family])} ${FAMILY_WORD[family]}`)
     .join(", ");
 }
 
@@ -131,6 +135,8 @@ function attemptText(look: NodeLook, card: NodeCard): string {
   return look.attempt <= card.attempts ? `attempt ${look.attempt} of ${card.attempts}` : `attempt ${look.attempt}`;
 }
 
+/** Kinds of nodes whose time says nothing, and whose cards have no room for it. */
+const TIMELESS: readonly NodeCard["kind"][] = ["parameter", "constant", "condition", "merge"];
 const TRIGGER = /^Trigger was "([^"]+)"/;
 const UNEXPECTED = /^Unexpected error: /;
 const REPR = /^(\w+)\((['"])(.*)\2\)$/;
@@ -154,7 +160,7 @@ export function detailText(state: string, message: string): string {
 
 function elapsed(look: NodeLook, card: NodeCard, now: number): string {
   const isRunning = familyOf(look.state) === "active";
-  const isTimed = card.kind !== "parameter" && card.kind !== "constant" && (isRunning || look.ended !== null);
+  const isTimed = !TIMELESS.includes(card.kind) && (isRunning || look.ended !== null);
   return look.started === null || !isTimed ? "" : duration((look.ended ?? now) - look.started);
 }
 

@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from flowbook import Flow, Parameter, Task, task
+from flowbook import Flow, Parameter, Task, case, resource_manager, task
+from flowbook.tasks.control_flow import merge
 from flowbook.view.picture import FlowPicture, picture
 from flowbook.view.protocol import NodeLook, RunLook
 
 Shown = tuple[FlowPicture, list[NodeLook], RunLook | None]
-
-
-class CompareValue(Task):
-    """Stands in for the class of that name: pictures know it by its name and home."""
-
-    __module__ = "flowbook.tasks.control_flow.conditional"
-
-    def __init__(self, value: Any, **options: Any) -> None:
-        self.value = value
-        super().__init__(name="CompareValue", **options)
-
-    def run(self, value: Any) -> Any:
-        return value
-
-
-class Merge(Task):
-    __module__ = "flowbook.tasks.control_flow.conditional"
-
-    def run(self, **values: Any) -> Any:
-        return values
-
-
-class ResourceInitTask(Task):
-    __module__ = "flowbook.tasks.core.resource_manager"
-
-    def run(self, path: object = None) -> None: ...
-
-
-class ResourceSetupTask(ResourceInitTask):
-    __module__ = "flowbook.tasks.core.resource_manager"
-
-    def run(self, mgr: object) -> None: ...  # type: ignore[override]
-
-
-class ResourceCleanupTask(ResourceInitTask):
-    __module__ = "flowbook.tasks.core.resource_manager"
-
-    def run(self, mgr: object, resource: object) -> None: ...  # type: ignore[override]
 
 
 @task
@@ -72,6 +36,10 @@ def chain_flow() -> Flow:
         flow.add_edge(find, score, key="y")
         flow.add_edge(score, report, key="rows")
     return flow
+
+
+def chain_picture() -> FlowPicture:
+    return picture(chain_flow())
 
 
 def chain(counts: Mapping[str, Mapping[str, int]], **looks: NodeLook) -> Shown:
@@ -132,14 +100,12 @@ def huge() -> Shown:
 
 def branches_flow() -> Flow:
     with Flow("branches") as flow:
-        kind, small, large, last = map(named, ("measure", "fit_small", "fit_large", "plot"))
-        merge = Merge(name="merge")
-        for value, branch in (("small", small), ("large", large)):
-            condition = CompareValue(value)
-            flow.add_edge(kind, condition, key="value")
-            flow.add_edge(condition, branch)
-            flow.add_edge(branch, merge, key=f"task_{value}", validate=False)
-        flow.add_edge(merge, last, key="x")
+        size = named("measure")()
+        with case(size, "small"):
+            small = named("fit_small")()
+        with case(size, "large"):
+            large = named("fit_large")()
+        named("plot")(merge(small, large, name="merge"))
     return flow
 
 
@@ -155,24 +121,26 @@ def branches() -> Shown:
     return shown, [_named(card.node, states.get(card.name)) for card in shown.cards], RunLook("Running", "", 0.0)
 
 
+class File:
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    def setup(self) -> list[str]:
+        return [self.file]
+
+    def cleanup(self, connection: list[str]) -> None:
+        connection.clear()
+
+
+Database: Any = resource_manager(name="Database")(File)
+
+
 def resource_flow() -> Flow:
     with Flow("report") as flow:
-        where = Parameter("file", default="trips.db")
-        init, setup, cleanup = (
-            ResourceInitTask(name="Database"),
-            ResourceSetupTask(name="Database.setup"),
-            ResourceCleanupTask(name="Database.cleanup"),
-        )
-        query, store, publish = map(named, ("query", "store", "publish"))
-        flow.add_edge(where, init, key="path")
-        flow.add_edge(init, setup, key="mgr")
-        flow.add_edge(setup, query, key="x")
-        flow.add_edge(setup, store, key="x")
-        flow.add_edge(query, store, key="rows")
-        flow.add_edge(query, publish, key="rows")
-        flow.add_edge(store, cleanup)
-        flow.add_edge(init, cleanup, key="mgr")
-        flow.add_edge(setup, cleanup, key="resource")
+        with Database(Parameter("file", default="trips.db")) as connection:
+            rows = named("query")(connection)
+            named("store")(connection, rows=rows)
+        named("publish")(rows=rows)
     return flow
 
 
@@ -204,7 +172,7 @@ def many() -> Shown:
     """So many tasks that cards are small; every fifth one is mapped."""
     with Flow("many") as flow:
         rows = [[named(f"step_{rank}_{place}") for place in range(8)] for rank in range(9)]
-        for before, after in zip(rows, rows[1:], strict=False):
+        for before, after in itertools.pairwise(rows):
             for place, each in enumerate(after):
                 flow.add_edge(before[place], each, key="x", mapped=place % 5 == 0)
                 if place % 3 == 0:

@@ -75,6 +75,7 @@ def apply_map(func: Callable[..., Any], *args: Any, flow: Flow | None = None, **
     given = [mapping.taken(value) for value in args]
     named = {name: mapping.taken(value) for name, value in kwargs.items()}
     sketch = Flow(f"apply_map in {target.name}")
+    sketch.checks_types = False  # nothing is mapped in it yet, so a list seems to go where its elements will
     with context(flow=sketch, _block=None, _applying=True):
         for task in mapping.flags:
             sketch.add_task(task)  # a constant with a node of its own is not folded into the tasks that take it
