@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import pickle
+import time
 from typing import Any
 
 import pytest
@@ -475,4 +476,17 @@ def test_a_flow_with_branches_can_be_drawn() -> None:
         with case(cond, 1):
             a = add(1)
         merge(a, as_task("b"))
-    assert "CompareValue" in flow.to_mermaid()
+    assert '"Merge"' in flow.to_mermaid()
+
+
+def test_a_large_block_costs_in_proportion_to_its_tasks() -> None:
+    def seconds(size: int) -> float:
+        with Flow("large"):
+            cond = identity(1)
+            began = time.process_time()
+            with case(cond, 1):
+                for number in range(size):
+                    add(number)
+        return time.process_time() - began
+
+    assert min(seconds(8_000) for _ in range(3)) < 8 * min(seconds(2_000) for _ in range(3))

@@ -56,11 +56,11 @@ class Block:
 
     def first_tasks(self, flow: Flow) -> list[Task]:
         """Return the tasks with nothing upstream inside the block."""
-        return [task for task in self.tasks if flow.upstream_tasks(task).isdisjoint(self.tasks)]
+        return [task for task in self.tasks if self.tasks.keys().isdisjoint(flow.upstream_tasks(task))]
 
     def last_tasks(self, flow: Flow) -> list[Task]:
         """Return the tasks with nothing downstream inside the block."""
-        return [task for task in self.tasks if flow.downstream_tasks(task).isdisjoint(self.tasks)]
+        return [task for task in self.tasks if self.tasks.keys().isdisjoint(flow.downstream_tasks(task))]
 
     def opened(self) -> None:
         """Begin to gather tasks."""
