@@ -14,6 +14,7 @@ from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.mapping import like, options_when_mapped, unmappable
 from flowbook.tasks import options
+from flowbook.tasks.arithmetic import Arithmetic, constructors
 from flowbook.tasks.pickling import OF_SHARING, SHARED, Picklable
 from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from flowbook.tasks.options import StateHandler, Trigger
 
 __all__ = ["Task", "attribute_changes", "constructors"]
-
-# Filled by flowbook.tasks.core: how values become tasks ("as_task") and which task each operator makes. The core tasks
-# are subclasses of Task, so Task itself cannot import them without a circle.
-constructors: dict[str, Callable[..., Task]] = {}
 
 # How often an attribute of any task was set: a plan that was read from tasks holds until this changes.
 attribute_changes = [0]
@@ -64,16 +61,7 @@ _OPTIONS = frozenset(
 _NO_TAGS: frozenset[str] = frozenset()
 
 
-def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
-    def operate(self: Any, other: Any) -> Task:
-        operands = (other, self) if reflected else (self, other)
-        return constructors[name](*operands)
-
-    operate.__doc__ = f"Return a task of the operator {name} on both results."
-    return operate
-
-
-class Task(Picklable):
+class Task(Picklable, Arithmetic):
     """One step of a flow. Subclass it and define ``run``, or decorate a function with `flowbook.task`.
 
     Args:
@@ -242,6 +230,9 @@ class Task(Picklable):
             if SHARED in self.__dict__:
                 self._take_attributes()
             object.__delattr__(self, name)
+
+        def __getattr__(self, name: str) -> Any:
+            raise options.missing_attribute(self, name)
 
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
@@ -522,28 +513,6 @@ class Task(Picklable):
 
     def __getitem__(self, key: Any) -> Task:
         return constructors["GetItem"](self, key)
-
-    # `==` and `!=` keep meaning identity, so that tasks stay usable as keys; see is_equal and is_not_equal.
-    __add__ = _operation("Add")
-    __radd__ = _operation("Add", reflected=True)
-    __sub__ = _operation("Sub")
-    __rsub__ = _operation("Sub", reflected=True)
-    __mul__ = _operation("Mul")
-    __rmul__ = _operation("Mul", reflected=True)
-    __truediv__ = _operation("Div")
-    __rtruediv__ = _operation("Div", reflected=True)
-    __floordiv__ = _operation("FloorDiv")
-    __rfloordiv__ = _operation("FloorDiv", reflected=True)
-    __mod__ = _operation("Mod")
-    __rmod__ = _operation("Mod", reflected=True)
-    __pow__ = _operation("Pow")
-    __rpow__ = _operation("Pow", reflected=True)
-    __and__ = _operation("And")
-    __rand__ = _operation("And", reflected=True)
-    __lt__ = _operation("LessThan")
-    __le__ = _operation("LessThanOrEqual")
-    __gt__ = _operation("GreaterThan")
-    __ge__ = _operation("GreaterThanOrEqual")
 
     def __or__(self, other: Any) -> Any:
         made: Any = constructors["as_task"](other)
