@@ -277,6 +277,9 @@ def _task_document(flow: Flow, task: Task) -> dict[str, Any]:
         "skip_on_upstream_skip": task.skip_on_upstream_skip,
         "cache_for": _seconds(task.cache_for),
         "cache_key": task.cache_key,
+        "cache_validator": _called(task.cache_validator),
+        "checkpoint": task.checkpoint,
+        "target": task.target if task.target is None or isinstance(task.target, str) else _called(task.target),
         "nout": task.nout,
         "inputs": {
             name: {"type": in_words(input_["type"]), "required": input_["required"]}

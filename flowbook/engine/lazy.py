@@ -31,6 +31,11 @@ class Holder:
         """Return the value, or raise what keeps it from coming."""
         raise NotImplementedError
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the value is known to be gone."""
+        return False
+
     @classmethod
     def fetch_together(cls, holders: Sequence[Any]) -> None:
         """Prepare several values to be fetched, where that is quicker than one by one."""

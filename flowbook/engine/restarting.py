@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from flowbook.engine.lazy import held_by
 from flowbook.errors import FlowError, UnknownArgument, giving, shown
 from flowbook.graphs import ancestry
 from flowbook.parameters import Parameter
@@ -191,7 +192,13 @@ def _kept_around(flow: Flow, again: set[Task], earlier: Mapping[Any, State]) -> 
 
 
 def _is_there(state: State) -> bool:
-    return state.is_finished() and not state.is_looped() and not isinstance(state.result, NotCarried)
+    """Tell whether a task has ended and its result can still be had; one that is elsewhere is not fetched for this."""
+    if not state.is_finished() or state.is_looped():
+        return False
+    held = held_by(state)
+    if held is not None:
+        return not held.is_lost
+    return isinstance(state, Mapped) or not isinstance(state.result, NotCarried)
 
 
 # -- an earlier run ----------------------------------------------------------------------------------------------------
@@ -240,7 +247,11 @@ def _lost_children(state: State, edges: Iterable[Edge], lost: Mapping[Task, set[
     """Return which children of a mapped task are run again."""
     if not isinstance(state, Mapped):
         return set()
-    missing = {index for index, child in enumerate(state.map_states) if not (child and child.is_successful())}
+    missing = {
+        index
+        for index, child in enumerate(state.map_states)
+        if not (child and child.is_successful() and _is_there(child))
+    }
     for edge in edges:
         missing |= {index for index in lost.get(edge.upstream_task, ()) if index < len(state.map_states)}
     return missing
@@ -248,4 +259,4 @@ def _lost_children(state: State, edges: Iterable[Edge], lost: Mapping[Task, set[
 
 def _without(state: Mapped, missing: set[int]) -> Mapped:
     children = [None if index in missing else child for index, child in enumerate(state.map_states)]
-    return Mapped(state.message, result=state.result, map_states=children, context=state.context)
+    return Mapped(state.message, map_states=children, context=state.context)

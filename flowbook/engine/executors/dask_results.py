@@ -107,6 +107,11 @@ class Kept(Holder):
             value = value[step]
         return value
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the value is on no worker any more, and was not fetched before."""
+        return bool(self.source.gone)
+
     def preview(self) -> str:
         """Return a few words for a picture, which must not bring the value here."""
         if self.facts is None:
