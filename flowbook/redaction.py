@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["MASK", "hide", "is_hidden", "known", "learn", "redact", "redact_error"]
+__all__ = ["MASK", "handing_out", "hide", "is_hidden", "known", "learn", "redact", "redact_error"]
 
 MASK = "***"
 
@@ -33,6 +35,7 @@ known: set[str] = set()
 _values: set[Any] = set()
 _pattern: list[re.Pattern[str]] = []
 _lock = threading.Lock()
+_told: ContextVar[set[str] | None] = ContextVar("flowbook_told_secrets", default=None)
 
 
 def hide(value: Any) -> Any:
@@ -52,7 +55,20 @@ def hide(value: Any) -> Any:
     texts: set[str] = set()
     _gather(value, texts, _DEEPEST)
     learn(texts)
+    if (told := _told.get()) is not None:
+        told |= texts
     return value
+
+
+@contextmanager
+def handing_out() -> Iterator[set[str]]:
+    """Give a set that is filled with the texts of what is handed out in the block, to be learned elsewhere."""
+    told: set[str] = set()
+    token = _told.set(told)
+    try:
+        yield told
+    finally:
+        _told.reset(token)
 
 
 def learn(texts: Iterable[str]) -> None:
@@ -89,33 +105,58 @@ def redact(text: str) -> str:
 def redact_error(error: BaseException) -> None:
     """Replace every secret in the words of an exception, of its notes, and of those it came from, in place.
 
-    Only texts among its ``args`` are looked at: they are what is printed. Attributes stay as they are, but for those of
-    errors of flowbook itself.
+    Only texts among its ``args`` are looked at, in plain collections too: they are what is printed. Attributes stay as
+    they are, but for those of errors of flowbook itself.
     """
     seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
+    waiting: list[Any] = [error]
     while waiting:
         one = waiting.pop()
-        if one is None or id(one) in seen:
+        if not isinstance(one, BaseException) or id(one) in seen:
             continue
         seen.add(id(one))
-        _redact_words(one)
-        waiting += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        try:
+            _redact_words(one)
+            inside = getattr(one, "exceptions", ())
+        except BaseException:  # noqa: BLE001 - a user's exception may refuse whatever is asked of it; the run goes on
+            inside = ()
+        waiting += [one.__cause__, one.__context__, *(inside if isinstance(inside, tuple) else ())]
+
+
+# By the slots of the classes that have them: an exception may be a frozen dataclass, or have a property in their place.
+_ARGS: Any = vars(BaseException)["args"]
+_OF_THE_SYSTEM: tuple[Any, ...] = tuple(vars(OSError)[name] for name in ("strerror", "filename", "filename2"))
 
 
 def _redact_words(error: BaseException) -> None:
-    args = tuple(redact(arg) if type(arg) is str else arg for arg in error.args)
-    if args != error.args:
-        error.args = args
-    names: Iterable[str] = ("strerror", "filename", "filename2") if isinstance(error, OSError) else ()
-    if type(error).__module__.startswith("flowbook."):
-        names = list(vars(error))
+    args = _ARGS.__get__(error)
+    masked = tuple(_masked(arg, _DEEPEST) for arg in args)
+    if any(one is not other for one, other in zip(masked, args, strict=True)):
+        _ARGS.__set__(error, masked)
+    for slot in _OF_THE_SYSTEM if isinstance(error, OSError) else ():
+        text = slot.__get__(error)
+        if (clean := _masked(text, 0)) is not text:
+            slot.__set__(error, clean)
+    of_its_own = vars(error)
+    names = list(of_its_own) if type(error).__module__.startswith("flowbook.") else ["__notes__"]
     for name in names:
-        if type(text := getattr(error, name)) is str and (clean := redact(text)) != text:
-            setattr(error, name, clean)
-    notes = getattr(error, "__notes__", None)
-    if notes:
-        notes[:] = [redact(note) if type(note) is str else note for note in notes]
+        if name in of_its_own:
+            of_its_own[name] = _masked(of_its_own[name], _DEEPEST)
+
+
+def _masked(value: Any, depth: int) -> Any:
+    """Return a value with its secrets masked: itself when there are none, or when it is none of the plain kinds."""
+    kind = type(value)
+    if kind is str:
+        text = redact(value)
+        return value if text == value else text
+    if not depth or kind not in {list, tuple, dict}:
+        return value
+    items = list(value.values()) if kind is dict else list(value)
+    masked = [_masked(item, depth - 1) for item in items]
+    if all(one is other for one, other in zip(masked, items, strict=True)):
+        return value
+    return dict(zip(value, masked, strict=True)) if kind is dict else kind(masked)
 
 
 def _gather(value: Any, texts: set[str], depth: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import datetime as dt
 import html
 import json
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from flowbook import redaction
 from flowbook.errors import FlowbookError, shown
-from flowbook.redaction import hide, is_hidden, learn, redact, redact_error
+from flowbook.redaction import handing_out, hide, is_hidden, learn, redact, redact_error
 from flowbook.states import Failed
 from flowbook.view.feed import preview
 
@@ -168,6 +169,63 @@ def test_what_another_process_knows_can_be_learned() -> None:
     assert redact("zaphod") == "***"
     learn({"trillian"})
     assert redact("trillian") == "***"
+
+
+def test_secrets_in_collections_among_the_words_of_an_error_are_masked() -> None:
+    hide("zaphod")
+    plain = ["arthur"]
+    error = ValueError({"name": "zaphod"}, ["a", ("zaphod",)], plain, 3)
+    redact_error(error)
+    assert error.args == ({"name": "***"}, ["a", ("***",)], ["arthur"], 3)
+    assert error.args[2] is plain
+
+
+class Frozen(ValueError):
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+class Awkward(ValueError):
+    exceptions = 3
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"args", "__notes__"}:
+            raise SystemExit(name)
+        return super().__getattribute__(name)
+
+
+class Unequal:
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth is ambiguous")
+
+    __hash__ = object.__hash__
+
+
+def test_errors_that_refuse_to_be_looked_at_do_no_harm() -> None:
+    hide("zaphod")
+    for kind in (Frozen, Awkward):
+        error = kind("zaphod", Unequal())
+        redact_error(error)
+        assert BaseException.args.__get__(error)[0] == "***"  # type: ignore[attr-defined]  # its slot
+
+
+def test_the_errors_of_a_group_are_masked() -> None:
+    hide("zaphod")
+    group = getattr(builtins, "ExceptionGroup", None)
+    if group is None:
+        pytest.skip("this Python has no groups of errors")
+    error = group("zaphod", [ValueError("zaphod")])
+    redact_error(error)
+    assert "zaphod" not in repr(error.exceptions)
+
+
+def test_what_is_handed_out_in_a_block_is_told() -> None:
+    hide("zaphod")
+    with handing_out() as told:
+        hide("trillian")
+        hide("zaphod")
+    hide("arthur dent")
+    assert told == {"trillian", "zaphod"}
 
 
 def test_errors_that_point_at_each_other_do_not_hang() -> None:

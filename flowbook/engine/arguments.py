@@ -124,7 +124,8 @@ def parameter_values(
     for task in own:
         if task.sensitive:
             hide(given.get(task.name, task.default))
-    return given
+    # who asks the context for parameters finds the defaults among them
+    return {**{task.name: task.default for task in own if not task.required}, **given}
 
 
 def context_values(options: Mapping[str, Any]) -> dict[str, Any]:

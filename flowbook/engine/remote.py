@@ -19,12 +19,14 @@ import types
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flowbook import redaction
 from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine.attempt import call_guarded
 from flowbook.engine.coroutines import AsyncBody
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.journey import packed_error, unpacked_error
 from flowbook.engine.printing import printing_to_log
+from flowbook.redaction import handing_out, learn
 from flowbook.triggers import all_successful
 from flowbook.utilities.logging import get_logger, taking_records
 
@@ -102,6 +104,7 @@ class Outcome:
         logs: what it logged, in order.
         seconds: how long the body took.
         artifacts: what it left for people to look at, by id.
+        secrets: the texts to mask of what was handed out to it as a secret.
 
     """
 
@@ -110,16 +113,23 @@ class Outcome:
     logs: tuple[LogLine, ...] = ()
     seconds: float = 0.0
     artifacts: dict[str, Artifact] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
 
     def __reduce__(self) -> Any:
         packed = None if self.error is None else packed_error(self.error)
-        return _arrived, (self.value, packed, self.logs, self.seconds, self.artifacts)
+        return _arrived, (self.value, packed, self.logs, self.seconds, self.artifacts, self.secrets)
 
 
 def _arrived(
-    value: Any, packed: bytes | None, logs: tuple[LogLine, ...], seconds: float, artifacts: dict[str, Artifact]
+    value: Any,
+    packed: bytes | None,
+    logs: tuple[LogLine, ...],
+    seconds: float,
+    artifacts: dict[str, Artifact],
+    secrets: frozenset[str],
 ) -> Outcome:
-    return Outcome(value, None if packed is None else unpacked_error(packed), logs, seconds, artifacts)
+    learn(secrets)
+    return Outcome(value, None if packed is None else unpacked_error(packed), logs, seconds, artifacts, secrets)
 
 
 # -- where the engine is ---------------------------------------------------------------------------------------------
@@ -217,17 +227,20 @@ def run_attempt(attempt: Attempt, *, tell: Callable[[LogLine], None] | None = No
     is_far = run["from"] != _HERE  # otherwise what is logged is printed right here
     value: Any = None
     error: BaseException | None = None
+    secrets: set[str] = set()
     token = install_frame(frame)
     begun = time.perf_counter()
     try:
-        with taking_records(_line_taker(tell or lines.append) if is_far else None):
+        with handing_out() as secrets, taking_records(_line_taker(tell or lines.append) if is_far else None):
             value = _called(attempt, keeps_time=keeps_time)
     except BaseException as raised:  # noqa: BLE001 - whatever a user's body raises ends in a state
         error = raised
     finally:
         seconds = time.perf_counter() - begun
         restore_frame(token)
-    return Outcome(value, error, tuple(lines), seconds, frame.runner.artifacts)
+    if error is not None and redaction.known:
+        redaction.redact_error(error)
+    return Outcome(value, error, tuple(lines), seconds, frame.runner.artifacts, frozenset(secrets))
 
 
 def _called(attempt: Attempt, *, keeps_time: bool) -> Any:
@@ -244,7 +257,7 @@ def _line_taker(tell: Callable[[LogLine], None]) -> Callable[[logging.LogRecord]
         text = record.getMessage()
         if record.exc_info:
             text = f"{text}\n{logging.Formatter().formatException(record.exc_info)}"
-        tell(LogLine(record.name, record.levelno, text, record.created))
+        tell(LogLine(record.name, record.levelno, redaction.redact(text), record.created))
 
     return take
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowbook import Flow, Task, context, signals, task
+from flowbook import Flow, Task, context, redaction, signals, task
 from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.frame import _ANSWERS
 from flowbook.engine.journey import RemoteError, RemoteTraceback, packed_error, unpacked_error
@@ -52,6 +52,37 @@ class Loud(Exception):
         raise KeyboardInterrupt
 
 
+# -- secrets over there ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_handed_out_over_there_is_masked_over_there_and_here() -> None:
+    """A worker of its own: what this process knows must come from there."""
+
+    def look() -> None:
+        from flowbook import context
+        from flowbook.client import Secret
+
+        secret = Secret("VAULT").get()
+        context.logger.warning("looked up %s", secret)
+        try:
+            {}[secret]
+        except KeyError:
+            context.logger.exception("with %s", secret)
+        raise ValueError(f"refused {secret}")
+
+    with Flow("far") as flow:
+        one = task(look)()
+    secret = "marvin the paranoid"
+    try:
+        outcome = outcome_of(flow, one, runner_of(flow, given={"secrets": {"VAULT": secret}}))
+        assert secret not in f"{outcome.logs} {outcome.error!r} {getattr(outcome.error, '__cause__', None)}"
+        assert "looked up ***" in outcome.logs[0].text
+        assert redaction.redact(secret) == "***"
+    finally:
+        redaction.known.clear()
+        redaction._pattern.clear()
+
+
 # -- the context over there ------------------------------------------------------------------------------------------
 
 
@@ -82,7 +113,7 @@ def test_every_key_of_the_context_answers_over_there_as_it_does_here() -> None:
         restore_frame(token)
     assert outcome.value["note"] == "own"
     assert outcome.value["task_loop_result"] == "before"
-    assert set(_ANSWERS) - {"config", "logger"} <= set(outcome.value)
+    assert {key for key in _ANSWERS if not key.startswith("_")} - {"config", "logger"} <= set(outcome.value)
 
 
 def test_what_a_task_logs_and_prints_comes_back_with_the_outcome(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,58 +13,13 @@ from typing import Any
 
 import pytest
 
-from flowbook import Flow, Parameter, Task, config, context, signals, task
-from flowbook.engine.clock import SystemClock, VirtualClock
+from flowbook import Flow, config, context, signals, task
+from flowbook.engine.clock import VirtualClock
 from flowbook.engine.machine import Machine
-from flowbook.engine.plan import Plan
-from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import KEPT, ScheduledRuns
-from flowbook.errors import FlowError
-from flowbook.schedules import CronSchedule, IntervalSchedule, Schedule, adjustments, clocks, filters
+from flowbook.schedules import CronSchedule, Schedule, adjustments, clocks, filters
 from flowbook.states import Cancelled, Failed, Running, Scheduled, State, Success
-from flowbook.view.feed import Feed
-
-UTC = dt.timezone.utc
-MONDAY = dt.datetime(2035, 1, 1, tzinfo=UTC)
-DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
-
-
-def daily(times: int = 3, **parameters: Any) -> Schedule:
-    return Schedule([clocks.IntervalClock(DAY, MONDAY, MONDAY + (times - 1) * DAY, parameter_defaults=parameters)])
-
-
-def at(*moments: dt.datetime, **parameters: Any) -> Schedule:
-    return Schedule([clocks.DatesClock(list(moments), parameter_defaults=parameters)])
-
-
-def soon(seconds: float) -> dt.datetime:
-    return dt.datetime.now(UTC) + dt.timedelta(seconds=seconds)
-
-
-class Diary:
-    """A flow of one task that notes when it was run, and with what."""
-
-    def __init__(self, schedule: Any, *required: str, **defaults: Any) -> None:
-        self.entries: list[tuple[dt.datetime, dict[str, Any]]] = []
-
-        @task
-        def note(**values: Any) -> int:
-            self.entries.append((context.scheduled_start_time, values))
-            return len(self.entries)
-
-        with Flow("diary", schedule=schedule) as self.flow:
-            given: dict[str, Any] = {name: Parameter(name) for name in required}
-            given |= {name: Parameter(name, default=value) for name, value in defaults.items()}
-            self.noted: Task = note(**given)
-
-    @property
-    def times(self) -> list[dt.datetime]:
-        return [time for time, _ in self.entries]
-
-    @property
-    def given(self) -> list[dict[str, Any]]:
-        return [values for _, values in self.entries]
-
+from tests.engine.diary import DAY, HOUR, MONDAY, UTC, Diary, at, daily, soon
 
 # -- when ------------------------------------------------------------------------------------------------------------
 
@@ -222,60 +177,6 @@ def test_a_schedule_cannot_be_run_while_the_flow_is_being_built() -> None:
     diary = Diary(daily(1))
     with diary.flow, pytest.raises(RuntimeError, match="inside a `with Flow"):
         diary.flow.run(show=False)
-
-
-# -- parameters ------------------------------------------------------------------------------------------------------
-
-
-def test_what_a_clock_gives_stands_above_what_was_given_to_the_run_and_does_not_leak() -> None:
-    mixed = Schedule([*at(MONDAY, country="NL").clocks, *at(MONDAY + DAY).clocks, *at(MONDAY + 2 * DAY, n=3).clocks])
-    diary = Diary(mixed, country="nowhere", n=0)
-    diary.flow.run(country="DE", clock="fast", show=False)
-    assert diary.given == [{"country": "NL", "n": 0}, {"country": "DE", "n": 0}, {"country": "DE", "n": 3}]
-
-
-def test_what_a_clock_gives_stands_above_the_context() -> None:
-    diary = Diary(daily(2, country="NL"), country="nowhere")
-    diary.flow.run(context={"parameters": {"country": "FR"}}, clock="fast", show=False)
-    assert diary.given == [{"country": "NL"}] * 2
-
-
-def test_what_a_run_does_to_a_value_of_a_clock_no_other_run_sees() -> None:
-    seen = []
-
-    @task
-    def spoil(values: list[int]) -> None:
-        seen.append(list(values))
-        values.append(1)
-
-    with Flow("spoiling", schedule=daily(2, values=[])) as flow:
-        spoil(Parameter("values"))
-    flow.run(clock="fast", show=False)
-    assert seen == [[], []]
-
-
-def test_a_required_parameter_may_come_from_the_clock() -> None:
-    diary = Diary(daily(1, country="NL"), "country")
-    diary.flow.run(clock="fast", show=False)
-    assert diary.given == [{"country": "NL"}]
-
-
-def test_a_parameter_that_only_some_clocks_give_is_missed_before_anything_is_waited_for() -> None:
-    mixed = Schedule([*at(MONDAY, country="NL").clocks, *at(MONDAY + DAY).clocks])
-    with pytest.raises(FlowError, match="needs a value for: country"):
-        Diary(mixed, "country").flow.run(clock="fast", show=False)
-
-
-def test_a_clock_that_gives_an_unknown_parameter_is_told_of_at_once() -> None:
-    with pytest.raises(FlowError, match=r"no parameter 'contry'\. Did you mean 'country'"):
-        Diary(daily(1, contry="NL"), country="DE").flow.run(clock="fast", show=False)
-
-
-def test_states_to_start_from_are_meant_for_the_first_run() -> None:
-    diary = Diary(daily(2))
-    state = diary.flow.run(task_states={diary.noted: Success(result="kept")}, clock="fast", show=False)
-    assert len(diary.entries) == 1
-    assert state.result[diary.noted].result == 1
 
 
 # -- the handle ------------------------------------------------------------------------------------------------------
@@ -553,75 +454,3 @@ def test_wait_false_is_start() -> None:
     runs = Diary(daily(1)).flow.run(wait=False, clock="fast", show=False)
     assert isinstance(runs, ScheduledRuns)
     assert runs.wait(5).is_successful()
-
-
-# -- the clock on the wall -------------------------------------------------------------------------------------------
-
-
-def test_who_waits_follows_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SystemClock()
-    before = clock.now()
-    later = time.time() + 3600
-    monkeypatch.setattr("flowbook.engine.clock.time.time", lambda: later)
-    clock.follow_the_wall()
-    assert 3590 < clock.now() - before < 3610
-    monotonic, offset = clock.reading
-    assert abs(monotonic() + offset - clock.now()) < 1
-
-
-def test_the_clock_on_the_wall_is_not_followed_for_a_trifle(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = SystemClock()
-    before = clock.reading
-    nudged = time.time() + 0.2
-    monkeypatch.setattr("flowbook.engine.clock.time.time", lambda: nudged)
-    clock.follow_the_wall()
-    assert clock.reading == before
-
-
-def test_the_log_does_not_run_backwards_when_a_clock_is_set_back_in_the_sleep() -> None:
-    begun = Runner(Plan(Diary(None).flow), VirtualClock(0.0), run_id="x")
-    begun.machine.end(Scheduled("Waits."), 3600.0)
-    begun.begin()
-    assert begun.started == 3600.0
-
-
-def test_a_clock_that_is_set_back_does_not_give_an_event_twice() -> None:
-    clock = VirtualClock(MONDAY.timestamp() - 1)
-    runs: ScheduledRuns = Diary(daily(3)).flow.start(clock=clock, show=False)
-    runs.wait(5)
-    assert runs._after(runs.current) == MONDAY + 2 * DAY
-    clock._now -= 3600
-    assert runs._after(runs.current) == MONDAY + 2 * DAY
-
-
-# -- how it looks ----------------------------------------------------------------------------------------------------
-
-
-def test_a_run_that_waits_looks_scheduled_with_the_time_it_is_due() -> None:
-    runs = Diary(at(soon(3600))).flow.start(show=False)
-    look = Feed(runs.current.runner).snapshot(0.0).flow
-    runs.cancel()
-    runs.wait(5)
-    assert (look.state, look.started, look.ended) == ("Scheduled", None, None)
-    assert look.due == runs.current.runner.scheduled_for.timestamp()
-    assert look.sentence == look.message
-    after = Feed(runs.current.runner).snapshot(0.0).flow
-    assert (after.state, after.due) == ("Cancelled", None)
-
-
-def test_once_it_has_begun_nothing_is_due_any_more() -> None:
-    diary = Diary(daily(1))
-    diary.flow.run(clock="fast", show=False)
-    assert diary.flow.last_run is not None
-    look = Feed(diary.flow.last_run.runner).snapshot(0.0).flow
-    assert (look.state, look.due, look.sentence) == ("Success", None, "")
-    assert look.started == MONDAY.timestamp()
-    assert diary.flow.last_run.events[0].state == "Scheduled"
-
-
-def test_an_interval_without_a_start_works_in_virtual_time() -> None:
-    ends = dt.datetime.now(UTC) + 5 * HOUR
-    diary = Diary(IntervalSchedule(interval=HOUR, end_date=ends))
-    diary.flow.run(clock="fast", show=False)
-    assert len(diary.entries) == 5
-    assert all(time.minute == 0 for time in diary.times)

@@ -52,12 +52,13 @@ def test_hundreds_of_runs_in_virtual_time_end_in_one_picture_of_the_last(tmp_pat
 
 
 def test_a_picture_of_a_run_that_waits_tells_until_when(tmp_path: Path) -> None:
-    waiting, _, ended = outputs_of(
+    waiting, ended = outputs_of(
         tmp_path,
-        "flow.schedule = soon(3000)\nruns = flow.start()",
+        "flow.schedule = soon(3000)\nruns = flow.start()\n"
         "import re; assert re.search('Scheduled, 0 of 1, in (49|50) min', flow.to_html()), runs\n"
-        "assert re.search('Scheduled · 0 of 1 · in (49|50) min', flow.to_text()), flow.to_text()",
-        "runs.cancel(); runs.wait(5); runs.current",
+        "assert re.search('Scheduled · 0 of 1 · in (49|50) min', flow.to_text()), flow.to_text()\n"
+        "runs.cancel(); runs.wait(5); runs",
+        "runs.current",
     )
     assert [(bundle.live, bundle.snapshot.flow.state) for bundle in waiting] == [(False, "Cancelled")]
     assert ended[0].snapshot.flow.due is None
