@@ -88,7 +88,7 @@ def test_a_finished_map_counts_its_children_and_names_what_failed() -> None:
     assert looks["opened"].counts is None
     assert flow.last_run is not None
     sentence = Feed(flow.last_run.runner).snapshot(0.0).flow.sentence
-    assert sentence.startswith("read failed for 1 of its 12 elements; read[4] failed: ")
+    assert sentence.startswith("read failed for 1 of its 12 elements; read[4] failed")
     assert "no rows" in sentence
 
 
