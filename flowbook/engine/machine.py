@@ -136,7 +136,7 @@ class Machine:
         for task in structure.mapped:
             self.flagged[task] = True
         self.ready: deque[int] = deque()
-        self.log = Log()
+        self.log: Log = Log()
         self.instructions: deque[m.Instruction] = deque()
         self.unfinished = len(structure.tasks) - len(plan.left_out)
         for task in plan.left_out:
