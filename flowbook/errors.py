@@ -6,12 +6,14 @@ All of them derive from `FlowbookError` and from the built-in class that the fie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from flowbook import redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from flowbook.tasks.base import Task
 
@@ -26,9 +28,12 @@ __all__ = [
     "TypeMismatchWarning",
     "UnknownArgument",
     "giving",
+    "naming_unknown_options",
     "nearest",
     "shown",
 ]
+
+_P = ParamSpec("_P")
 
 _SHOWN_CHARACTERS = 120
 _SHOWN_TASKS = 12
@@ -78,6 +83,33 @@ def giving(*names: str) -> str:
         return f"flow.run({', '.join(f'{name}=...' for name in names)})"
     listed = ", ".join(f"{shown(name, 60)}: ..." for name in names)
     return f"flow.run(parameters={{{listed}}})"
+
+
+def naming_unknown_options(init: Callable[_P, None]) -> Callable[_P, None]:
+    """Let a constructor name the option that is nearest to an unknown one; in all else it stays as it is.
+
+    >>> class Meal:
+    ...     @naming_unknown_options
+    ...     def __init__(self, spice=None): ...
+    >>> Meal(spcie="salt")
+    Traceback (most recent call last):
+        ...
+    flowbook.errors.UnknownArgument: Meal has no option 'spcie'. Did you mean 'spice'? Known: spice.
+
+    """
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+
+    @functools.wraps(init)
+    def made(*args: _P.args, **options: _P.kwargs) -> None:
+        unknown = next((name for name in options if name not in known), None)
+        if unknown is not None:
+            kind = init.__qualname__.rpartition(".")[0].rpartition(".")[2]
+            raise UnknownArgument(
+                f"{kind} has no option {shown(unknown)}.{nearest(unknown, known)} Known: {', '.join(known)}."
+            )
+        init(*args, **options)
+
+    return made
 
 
 class FlowbookError(Exception):

@@ -13,6 +13,7 @@ from flowbook.configuration import config
 from flowbook.errors import TypeMismatch, TypeMismatchWarning, shown
 from flowbook.hints import UNKNOWN, EdgeTypes, arrives, in_words, is_known, list_of, may_fit
 from flowbook.parameters import DateTimeParameter
+from flowbook.redaction import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,7 +155,8 @@ def check_values(graph: Graph, parameters: set[Parameter], values: Mapping[str, 
         value, wanted = values[parameter.name], parameter_type(graph, parameter)
         reads_text = isinstance(parameter, DateTimeParameter) and isinstance(value, str)
         if not reads_text and not may_fit(type(value), wanted):
+            given = MASK if parameter.sensitive else shown(value)
             raise TypeMismatch(
-                f"parameter {shown(parameter.name)} got {shown(value)}, a {in_words(type(value))}, but it is "
+                f"parameter {shown(parameter.name)} got {given}, a {in_words(type(value))}, but it is "
                 f"{in_words(wanted)}. Give one, or read it from text: flow.parse_parameters({{...}})."
             )

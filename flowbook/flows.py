@@ -9,7 +9,7 @@ from flowbook import fitting
 from flowbook.building import GrowingGraph, needs_no_node, refuse_waiting, several
 from flowbook.contexts import context
 from flowbook.edges import Edge
-from flowbook.errors import FlowError, giving, nearest, shown
+from flowbook.errors import FlowError, giving, naming_unknown_options, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
 from flowbook.tasks.core.resource_manager import last_tasks_inside
@@ -65,6 +65,7 @@ class Flow(GrowingGraph):
 
     """
 
+    @naming_unknown_options
     def __init__(
         self,
         name: str,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.errors import FlowError, ParameterError, shown
 from flowbook.hints import in_words, is_known, may_fit
 from flowbook.parameters import DateTimeParameter, moment_of
+from flowbook.redaction import MASK, hide, redact
 from flowbook.serialization import NotCarried, decoded, encoded
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def parse_parameters(flow: Flow, values: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for name, parameter in sorted(own.items()):
+        if parameter.sensitive:
+            hide(values.get(name))  # before any message quotes it
         wanted = flow.parameter_type(parameter)
         if name not in values or _is_left_empty(values[name], wanted):
             if parameter.required:
@@ -48,8 +51,9 @@ def parse_parameters(flow: Flow, values: Mapping[str, Any]) -> dict[str, Any]:
         try:
             made[name] = _read(parameter, values[name], wanted)
         except ValueError as error:
+            got = MASK if parameter.sensitive else shown(values[name])
             problems[name] = (
-                f"parameter {shown(name)} got {shown(values[name])}, which is not {_described(wanted)}: {error}."
+                f"parameter {shown(name)} got {got}, which is not {_described(wanted)}: {redact(str(error))}."
             )
     if problems:
         raise ParameterError(flow.name, problems)
@@ -134,7 +138,7 @@ def parameters_schema(flow: Flow) -> dict[str, Any]:
         schema = _schema_of(flow.parameter_type(parameter))
         shared.update(schema.pop("$defs", {}))
         schema["title"] = parameter.name
-        default = None if parameter.default is None else _plain_default(parameter.default)
+        default = None if parameter.default is None or parameter.sensitive else _plain_default(parameter.default)
         if default is not None:
             schema["default"] = default
         if parameter.required:

@@ -11,6 +11,7 @@ from flowbook import signals
 from flowbook.contexts import context
 from flowbook.errors import FlowError, TypeMismatch, giving, shown
 from flowbook.hints import in_words, may_fit
+from flowbook.redaction import MASK
 from flowbook.states import aware
 from flowbook.tasks.base import Task
 
@@ -76,8 +77,9 @@ class Parameter(Task):
         self.default = None if default is no_default else default
         if type is not None:
             if self.default is not None and not may_fit(self.default.__class__, type):
+                said = MASK if sensitive else shown(self.default)
                 raise TypeMismatch(
-                    f"parameter {shown(name)} has the default {shown(self.default)}, which is not {in_words(type)}. "
+                    f"parameter {shown(name)} has the default {said}, which is not {in_words(type)}. "
                     "Change one of the two."
                 )
             self._declare(name, type)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.hints import in_words
+from flowbook.redaction import MASK, is_hidden, redact
 from flowbook.states import State
 from flowbook.triggers import Trigger
 
@@ -71,6 +72,10 @@ def encoded(value: Any, *, in_words: bool = True) -> Any:
 
 def _encoded(value: Any, words: bool, around: tuple[int, ...]) -> Any:  # noqa: FBT001 - private, and called often
     kind = type(value)
+    if words and is_hidden(value):
+        return {"$type": kind.__name__, "text": MASK}
+    if words and kind is str:
+        return redact(value)
     if value is None or kind in {bool, int, str}:
         return value
     if kind is float:
@@ -161,7 +166,10 @@ def _canonical(document: Any) -> str:
 
 def state_document(state: State) -> dict[str, Any]:
     """Return a state as JSON can carry it."""
-    document: dict[str, Any] = {"type": type(state).__name__, "message": state.message}
+    document: dict[str, Any] = {
+        "type": type(state).__name__,
+        "message": None if state.message is None else redact(str(state.message)),
+    }
     if _is_of_a_flow(state.result):
         # tasks have no name that would be theirs everywhere; a server keeps their states one by one
         document["result"] = {"$type": "dict", "text": f"the states of {len(state.result)} tasks"}
@@ -229,7 +237,7 @@ def flow_document(flow: Flow) -> dict[str, Any]:
             "name": parameter.name,
             "slug": slugs[parameter],
             "required": parameter.required,
-            "default": encoded(parameter.default, in_words=False),
+            "default": MASK if parameter.sensitive else encoded(parameter.default, in_words=False),
             "type": in_words(flow.parameter_type(parameter)),
         }
         for parameter in flow.parameters()

@@ -19,7 +19,11 @@ from flowbook.utilities.logging import get_logger
 PROGRAMS = sorted(path for path in (Path(__file__).parent / "compat").glob("*.py") if path.stem != "conftest")
 
 # Programs that need what is still being built, and what that is.
-WAITS_FOR: dict[str, str] = {}
+WAITS_FOR = {
+    "concepts_executors": "LocalDaskExecutor",
+    "import_paths": "LocalDaskExecutor",
+    "tutorial_mapped_etl": "LocalDaskExecutor",
+}
 
 
 @pytest.fixture

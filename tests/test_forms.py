@@ -15,9 +15,11 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel, Field
 
-from flowbook import Flow, Parameter, task
-from flowbook.errors import FlowError, ParameterError
+from flowbook import Flow, Parameter, config, task
+from flowbook.errors import FlowError, ParameterError, TypeMismatch
 from flowbook.parameters import DateTimeParameter
+from flowbook.redaction import hide
+from flowbook.states import Success
 
 UTC = dt.timezone.utc
 
@@ -196,3 +198,31 @@ print("pydantic" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_a_secret_value_is_in_no_error_and_a_secret_default_in_no_form() -> None:
+    tasks = [Parameter("key", type=int, sensitive=True), Parameter("other", default="hush hush", sensitive=True)]
+    flow = Flow("secret", tasks=tasks)
+    for value in ("kept quiet", "abc"):
+        with pytest.raises(ParameterError) as caught:
+            flow.parse_parameters({"key": value})
+        assert value not in str(caught.value)
+        assert "parameter 'key' got ***, which is not of type int" in str(caught.value)
+    for text in (json.dumps(flow.parameters_schema()), json.dumps(flow.serialize())):
+        assert "hush" not in text
+    with pytest.raises(TypeMismatch) as refused:
+        Parameter("key", default="hush", type=int, sensitive=True)
+    assert "hush" not in str(refused.value)
+    config.flows.strict_types = True
+    try:
+        with pytest.raises(TypeMismatch) as refused:
+            flow.run(key="abcd")
+    finally:
+        config.flows.strict_types = False
+    assert "abcd" not in str(refused.value)
+
+
+def test_a_secret_result_is_not_carried_by_json() -> None:
+    secret = hide("open sesame")
+    text = json.dumps(Success(f"said {secret}", result=[secret, f"{secret}!"]).serialize())
+    assert "sesame" not in text

@@ -33,13 +33,14 @@ OF_THE_ENGINE = {
     "executor",
     "flow",
     "on_change",
+    "resumed_by",
     "runner",
     "settle",
     "taken_up",
     "turns",
 }
 # What a flow has for its builders, and for those who write its messages.
-OF_THE_BUILDERS = {"connect", "missing_parameters", "node", "nodes", "unknown_parameters"}
+OF_THE_BUILDERS = {"checks_types", "connect", "missing_parameters", "node", "nodes", "unknown_parameters"}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, UnknownArgument, giving, shown
 from flowbook.graphs import ancestry
+from flowbook.parameters import Parameter
 from flowbook.serialization import NotCarried
 from flowbook.states import Mapped, State
 from flowbook.tasks.base import Task
@@ -112,13 +113,14 @@ def _covering(flow: Flow, tasks: set[Task], ends: list[Task], *, running: set[Ta
 
 def _is_run_anew(task: Task) -> bool:
     """Tell whether a task is run again though it ended well: a resource is gone after its run, a secret is not kept."""
-    return bool(getattr(task, "runs_anew", False))
+    return task.runs_anew or (task.sensitive and not isinstance(task, Parameter))
 
 
 def _resources_of(flow: Flow, tasks: set[Task]) -> set[Task]:
     """Return the tasks that must be run for these to have their resources, and those that clean up after them."""
     above = {task for task in ancestry(flow.nodes, tasks, downstream=False) if _is_run_anew(task)}
-    return above | {task for task in ancestry(flow.nodes, above, downstream=True) if _is_run_anew(task)}
+    resources = [task for task in above if task.runs_anew]
+    return above | {task for task in ancestry(flow.nodes, resources, downstream=True) if task.runs_anew}
 
 
 def _earlier(flow: Flow, options: Mapping[str, Any]) -> tuple[Mapping[Any, State], dict[str, Any]]:
@@ -167,7 +169,10 @@ def _kept_around(flow: Flow, again: set[Task], earlier: Mapping[Any, State]) -> 
     kept = {
         task: state
         for task in flow.nodes
-        if task not in again and (state := earlier.get(task)) is not None and _is_there(state)
+        if task not in again
+        and not _is_run_anew(task)
+        and (state := earlier.get(task)) is not None
+        and _is_there(state)
     }
     for task in flow.sorted_tasks():
         if task not in again:

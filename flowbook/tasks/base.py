@@ -14,6 +14,8 @@ from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.mapping import like, options_when_mapped, unmappable
 from flowbook.tasks import options
+from flowbook.tasks.arithmetic import Arithmetic, constructors
+from flowbook.tasks.pickling import OF_SHARING, SHARED, Picklable
 from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
 if TYPE_CHECKING:
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from flowbook.tasks.options import StateHandler, Trigger
 
 __all__ = ["Task", "attribute_changes", "constructors"]
-
-# Filled by flowbook.tasks.core: how values become tasks ("as_task") and which task each operator makes. The core tasks
-# are subclasses of Task, so Task itself cannot import them without a circle.
-constructors: dict[str, Callable[..., Task]] = {}
 
 # How often an attribute of any task was set: a plan that was read from tasks holds until this changes.
 attribute_changes = [0]
@@ -62,21 +60,8 @@ _OPTIONS = frozenset(
 
 _NO_TAGS: frozenset[str] = frozenset()
 
-# The mark in a `__dict__` which several tasks share, see Task.copy; and what such a dict is pickled as, once it was.
-_SHARED = "_shared"
-_PICKLED = "_pickled"
 
-
-def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
-    def operate(self: Any, other: Any) -> Task:
-        operands = (other, self) if reflected else (self, other)
-        return constructors[name](*operands)
-
-    operate.__doc__ = f"Return a task of the operator {name} on both results."
-    return operate
-
-
-class Task:
+class Task(Picklable, Arithmetic):
     """One step of a flow. Subclass it and define ``run``, or decorate a function with `flowbook.task`.
 
     Args:
@@ -236,51 +221,23 @@ class Task:
                     UserWarning,
                     stacklevel=2,
                 )
-            if _SHARED in self.__dict__:
+            if SHARED in self.__dict__:
                 self._take_attributes()
             object.__setattr__(self, name, value)
 
         def __delattr__(self, name: str) -> None:
             attribute_changes[0] += 1
-            if _SHARED in self.__dict__:
+            if SHARED in self.__dict__:
                 self._take_attributes()
             object.__delattr__(self, name)
 
+        def __getattr__(self, name: str) -> Any:
+            raise options.missing_attribute(self, name)
+
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
-        own = {key: value for key, value in self.__dict__.items() if key not in {_SHARED, _PICKLED}}
+        own = {key: value for key, value in self.__dict__.items() if key not in OF_SHARING}
         object.__setattr__(self, "__dict__", own)
-
-    def __getstate__(self) -> tuple[dict[str, Any], set[str] | frozenset[str]]:
-        values = self.__dict__
-        if _SHARED not in values:
-            return self._to_pickle(), self._tags
-        # all who share attributes give pickle the same dict, which it then writes once
-        by_name = self._is_pickled_by_name()
-        kept: tuple[bool, dict[str, Any]] | None = values.get(_PICKLED)
-        if kept is None or kept[0] != by_name:
-            kept = values[_PICKLED] = (by_name, self._to_pickle())
-        return kept[1], self._tags
-
-    def __setstate__(self, state: tuple[dict[str, Any], set[str] | frozenset[str]]) -> None:
-        values, tags = state
-        object.__setattr__(self, "__dict__", values)
-        _set_tags(self, tags)
-
-    def __copy__(self) -> Self:
-        made = object.__new__(type(self))
-        object.__setattr__(made, "__dict__", dict(self.__dict__))
-        made._take_attributes()
-        _set_tags(made, set(self._tags))
-        return made
-
-    def _is_pickled_by_name(self) -> bool:
-        """Tell whether the body is looked up when a pickle is read, and not in it."""
-        return False
-
-    def _to_pickle(self) -> dict[str, Any]:
-        """Return the attributes as they are pickled."""
-        return {key: value for key, value in self.__dict__.items() if key != _PICKLED}
 
     @property
     def tags(self) -> set[str]:
@@ -349,7 +306,7 @@ class Task:
         # a call. So copies share one `__dict__` until somebody sets an attribute; whoever does takes one of its own
         # (__setattr__). Tags, which people change in place, are frozen until somebody looks at them.
         values = self.__dict__
-        values[_SHARED] = True
+        values[SHARED] = True
         made = object.__new__(type(self))
         object.__setattr__(made, "__dict__", values)
         tags = frozenset(self._tags) if self._tags else _NO_TAGS
@@ -556,28 +513,6 @@ class Task:
 
     def __getitem__(self, key: Any) -> Task:
         return constructors["GetItem"](self, key)
-
-    # `==` and `!=` keep meaning identity, so that tasks stay usable as keys; see is_equal and is_not_equal.
-    __add__ = _operation("Add")
-    __radd__ = _operation("Add", reflected=True)
-    __sub__ = _operation("Sub")
-    __rsub__ = _operation("Sub", reflected=True)
-    __mul__ = _operation("Mul")
-    __rmul__ = _operation("Mul", reflected=True)
-    __truediv__ = _operation("Div")
-    __rtruediv__ = _operation("Div", reflected=True)
-    __floordiv__ = _operation("FloorDiv")
-    __rfloordiv__ = _operation("FloorDiv", reflected=True)
-    __mod__ = _operation("Mod")
-    __rmod__ = _operation("Mod", reflected=True)
-    __pow__ = _operation("Pow")
-    __rpow__ = _operation("Pow", reflected=True)
-    __and__ = _operation("And")
-    __rand__ = _operation("And", reflected=True)
-    __lt__ = _operation("LessThan")
-    __le__ = _operation("LessThanOrEqual")
-    __gt__ = _operation("GreaterThan")
-    __ge__ = _operation("GreaterThanOrEqual")
 
     def __or__(self, other: Any) -> Any:
         made: Any = constructors["as_task"](other)

@@ -278,6 +278,17 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def missing_attribute(task: object, name: str) -> AttributeError:
+    """Return what to raise when a task lacks an attribute, above all because its class never made it a task."""
+    kind, has = type(task).__name__, object.__getattribute__(task, "__dict__")
+    if name.startswith("__") or "name" in has or name not in {"_tags", "name", "slug", "nout", *CHECKS}:
+        return AttributeError(f"{kind!r} object has no attribute {name!r}")
+    return AttributeError(
+        f"{kind} has no {name.strip('_')} yet: its __init__ does not call super().__init__(), which makes it a task. "
+        f"Write super().__init__(**kwargs) in {kind}.__init__."
+    )
+
+
 class FailureHandler:
     """Turn ``on_failure(task, state)`` into a state handler; a class, so that tasks can be pickled."""
 

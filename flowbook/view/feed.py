@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowbook.engine.lazy import by_reference
 from flowbook.engine.story import sentence
 from flowbook.events import FLOW, Log, Spread
 from flowbook.redaction import MASK
@@ -266,7 +267,8 @@ class Feed:
         """Say a few words on the result of a task, or of a child of it."""
         if not isinstance(state, Success):
             return ""
-        return MASK if self._secrets and self._is_secret(number, state) else preview(state.result)
+        with by_reference():  # a value that is on another machine stays there
+            return MASK if self._secrets and self._is_secret(number, state) else preview(state.result)
 
     def _is_secret(self, number: int, state: State) -> bool:
         """Tell whether a result is a secret, or one that was handed on as it was."""

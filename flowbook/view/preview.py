@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowbook.engine.lazy import by_reference
 from flowbook.errors import shown
 from flowbook.redaction import MASK, is_hidden
 from flowbook.states import State, Success
@@ -48,8 +49,14 @@ def _shape(name: str, shape: Any) -> str:
 
 
 def previewed(state: State) -> str:
-    """Return a few words on the result of a state; only successes have one."""
-    return preview(state.result) if isinstance(state, Success) else ""
+    """Return a few words on the result of a state; only successes have one.
+
+    A value that is on another machine stays there: what holds it has a few words on it, too.
+    """
+    if not isinstance(state, Success):
+        return ""
+    with by_reference():
+        return preview(state.result)
 
 
 def brief(message: str | None) -> str:

@@ -1,6 +1,7 @@
 """Results that are kept for a while, and when they are not good any more."""
 
 import datetime
+import time
 
 from flowbook import Flow, Parameter, task
 from flowbook.engine.cache_validators import all_inputs, all_parameters, duration_only, partial_inputs_only
@@ -49,7 +50,9 @@ with Flow("cached") as flow:
 state = flow.run(x=1)
 assert isinstance(state.result[timed], Cached)
 first = state.result[timed].result
+time.sleep(0.01)
 flow.run(x=1)
+time.sleep(0.01)
 assert flow.run(x=1).result[timed].result == first
 assert {name: runs.count(name) for name in set(runs)} == {
     "time": 1,

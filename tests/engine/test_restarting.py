@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from flowbook import Flow, Parameter, Task, context, signals, states, task, triggers
+from flowbook import Flow, Parameter, Task, context, resource_manager, signals, states, task, triggers
 from flowbook.engine.flow_run import FlowRun
 from flowbook.errors import FlowError, UnknownArgument
 from flowbook.states import Cancelled, Failed, Mapped, Pending, Skipped, State, Success, TriggerFailed
+from flowbook.tasks.secrets import EnvVarSecret
 
 
 class Counting:
@@ -191,6 +192,72 @@ def test_what_must_be_run_anew_is_though_it_ended_well(counting: Counting) -> No
     counting.broken = set()
     assert last(flow).resume().wait(5).result[broken].result == "broken(user(secret))"
     assert sorted(counting.since()) == ["broken", "secret"], "the result of the user is kept"
+
+
+def resource_flow(counting: Counting) -> tuple[Flow, Any, Any, Any]:
+    """Return a flow with a resource around a task, and one task after it."""
+
+    class Desk:
+        def setup(self) -> str:
+            counting.calls.append("setup")
+            return "desk"
+
+        def cleanup(self, desk: str) -> None:
+            counting.calls.append(f"clean {desk}")
+
+    with Flow("resource") as flow:
+        before = counting.task("before")()
+        with resource_manager(Desk)() as desk:
+            work = counting.task("work")(desk, before)
+            more = counting.task("more")(work)
+        counting.task("after")(more)
+    return flow, before, work, more
+
+
+def test_a_resource_is_set_up_and_cleaned_up_again(counting: Counting) -> None:
+    flow, *_ = resource_flow(counting)
+    counting.broken = {"work"}
+    assert flow.run().is_failed()
+    assert counting.since() == ["before", "setup", "work", "clean desk"]
+    counting.broken = set()
+    assert last(flow).resume().wait(5).is_successful()
+    calls = counting.since()
+    assert "before" not in calls
+    assert calls.index("setup") < calls.index("work") < calls.index("more") < calls.index("clean desk")
+
+
+def test_a_part_has_its_resource_for_itself(counting: Counting) -> None:
+    flow, _, work, more = resource_flow(counting)
+    state = flow.run(until=work)
+    assert state.is_successful()
+    assert sorted(counting.since()) == ["before", "clean desk", "setup", "work"]
+    last(flow)
+    flow.run()
+    counting.since()
+    assert flow.run(start_at=more).is_successful()
+    calls = counting.since()
+    assert sorted(calls) == ["after", "clean desk", "more", "setup"]
+    assert calls.index("more") < calls.index("clean desk")
+    last(flow)
+
+
+def test_a_secret_is_asked_for_again(counting: Counting) -> None:
+    with Flow("secret") as flow:
+        secret = EnvVarSecret("FLOWBOOK_TEST_KEY")
+        used = counting.task("used")(secret)
+        counting.task("after")(used)
+        counting.task("beside")(EnvVarSecret("FLOWBOOK_TEST_OTHER", raise_if_missing=True))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FLOWBOOK_TEST_KEY", "one of the keys")
+        assert flow.run().is_failed()
+        environment.setenv("FLOWBOOK_TEST_OTHER", "the other key")
+        counting.since()
+        assert last(flow).resume().wait(5).is_successful()
+        assert counting.since() == ["beside"]
+        environment.setenv("FLOWBOOK_TEST_KEY", "another key")
+        state = flow.run(start_at=used)
+        assert state.result[used].result == "used(another key)"
+    last(flow)
 
 
 # -- mapped tasks --------------------------------------------------------------------------------------------------

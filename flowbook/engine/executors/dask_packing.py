@@ -84,7 +84,8 @@ class Packer:
             given = runner.arguments(number)
         kwargs = {name: inputs.written(value) for name, value in given.items()}
         facts = facts_of_task(runner, number)
-        job = Job(self.code(number), self.run, facts, kwargs, tells_begin=bool(plan.described[number].timeout))
+        job = Job(self.code(number), self.run, facts, kwargs, hidden=self.hidden(number))
+        job.tells_begin = bool(plan.described[number].timeout)
         return self._flight([number], job, inputs, is_chunk=False)
 
     def chunk(self, family: Family, numbers: Sequence[int]) -> Flight:
@@ -103,7 +104,8 @@ class Packer:
                 columns[key] = inputs.written([states[base + index].result for index in indices])
         kwargs = {key: inputs.written(value) for key, value in family.fixed.items()}
         facts = facts_of_task(self.runner, numbers[0])
-        job = Job(self.code(numbers[0]), self.run, facts, kwargs, indices=_short(indices), columns=columns)
+        job = Job(self.code(numbers[0]), self.run, facts, kwargs, hidden=self.hidden(numbers[0]))
+        job.indices, job.columns = _short(indices), columns
         return self._flight(numbers, job, inputs, is_chunk=True)
 
     def _flight(self, numbers: Sequence[int], job: Job, inputs: Inputs, *, is_chunk: bool) -> Flight:
@@ -114,6 +116,11 @@ class Packer:
         source.is_list = is_chunk
         source.on_fetched = self.note_fetched
         return Flight(key, numbers, _pickled(job), inputs.futures, source)
+
+    def hidden(self, number: int) -> list[str]:
+        """Return which arguments of a task run are secrets."""
+        edges = self.runner.plan.edges(number)
+        return [edge.key for edge in edges if edge.key is not None and edge.upstream_task.sensitive]
 
     def code(self, number: int) -> bytes:
         """Return a task and its body, pickled once for all attempts at it."""

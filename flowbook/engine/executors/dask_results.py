@@ -107,6 +107,16 @@ class Kept(Holder):
             value = value[step]
         return value
 
+    def preview(self) -> str:
+        """Return a few words for a picture, which must not bring the value here."""
+        if self.facts is None:
+            return ""
+        if self.facts.text:
+            return self.facts.text
+        if self.facts.length is not None and self.facts.type in {"list", "tuple", "dict"}:
+            return f"{self.facts.length:,} item{'s' if self.facts.length != 1 else ''}"
+        return _bytes(self.facts.size) if self.facts.size >= _LARGE else ""
+
     @classmethod
     def fetch_together(cls, holders: Sequence[Kept]) -> None:
         """Bring several values here at once."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.engine.ends import said
 from flowbook.engine.remote import Attempt, Outcome, run_attempt
 from flowbook.errors import shown
+from flowbook.redaction import hide, redact_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +43,9 @@ BUDGET = 0.2
 # What is told when a body begins whose time is measured.
 BEGAN = b""
 
-# How much of the repr of a value is told, and up to which size: the repr of a large one may take longer than its task.
-_SHOWN = 200
-_SMALL = 1000
+# The values that are shown to the client, and how much of them.
+_SHOWN = frozenset({bool, float, int, type(None)})
+_CHARACTERS = 30
 
 # How many bytes of a pickled value are tried.
 _TRIED = 2**20
@@ -86,6 +87,7 @@ class Job:
         tells_begin: whether the client must know when the body begins.
         indices: the places of mapped children in their family, for a chunk of them.
         columns: what each of them is called with besides, by key, in the order of `indices`.
+        hidden: the arguments that are secrets, by key.
 
     """
 
@@ -96,6 +98,7 @@ class Job:
     tells_begin: bool = False
     indices: Sequence[int] | None = None
     columns: dict[str, Any] = field(default_factory=dict)
+    hidden: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class Report:
         size: bytes of all values.
         seconds: how long all of it took.
         problem: why nothing could be begun.
+        is_secret: the value is one.
 
     """
 
@@ -128,6 +132,7 @@ class Report:
     size: int = 0
     seconds: float = 0.0
     problem: str = ""
+    is_secret: bool = False
 
 
 def run_one(payload: bytes, inputs: list[Any], topic: str, key: str) -> Any:
@@ -135,6 +140,8 @@ def run_one(payload: bytes, inputs: list[Any], topic: str, key: str) -> Any:
     values, report = _run(payload, inputs, topic, key)
     if values and 0 not in report.outcomes:
         report.facts = measured(values[0])
+        if report.is_secret:
+            report.facts.text = ""
     _tell(topic, key, pickle.dumps(report))
     return values[0] if values else None
 
@@ -155,6 +162,7 @@ def _run(payload: bytes, inputs: list[Any], topic: str, key: str) -> tuple[list[
         job: Job = pickle.loads(payload)  # noqa: S301 - made by the client of this very worker
         task, body = _loaded(job.code)
         facts = {**job.facts, "run": _loaded(job.run)}
+        report.is_secret = task.sensitive
         columns = {key: _opened(column, inputs) for key, column in job.columns.items()}
     except BaseException as error:  # noqa: BLE001 - e.g. a module of the user that this machine does not have
         report.problem = f"a Dask worker could not load the task: {said(error)}. Install its modules there, too."
@@ -172,8 +180,12 @@ def _run(payload: bytes, inputs: list[Any], topic: str, key: str) -> tuple[list[
             outcome = Outcome(error=error)
         else:
             own = facts if index is None else child_facts(facts, index)
+            for key in job.hidden:
+                hide(kwargs.get(key))  # the process in which it was made has told nobody else
             outcome = _fit(run_attempt(Attempt(task, body, kwargs, own, task.log_stdout), keeps_time=False), own)
         values.append(outcome.value)
+        if outcome.error is not None:
+            redact_error(outcome.error)
         if outcome.error is not None or outcome.logs or outcome.artifacts:
             outcome.value = None
             report.outcomes[place] = outcome
@@ -286,12 +298,13 @@ def _opened(column: Any, inputs: list[Any]) -> list[Any]:
 def measured(value: Any) -> Facts:
     """Return what the client is told of a value.
 
-    >>> measured([1, 2]).length, measured(3).type
-    (2, 'int')
+    >>> measured([1, 2]).length, measured(3).text, measured("three").text
+    (2, '3', '')
 
     """
-    size = _size(value)
-    return Facts(type(value).__name__, size, said(value, _SHOWN) if size <= _SMALL else "", _length(value))
+    # nothing but numbers is shown: a text may be a secret, and the scheduler keeps what it passes on
+    text = repr(value) if type(value) in _SHOWN else ""
+    return Facts(type(value).__name__, _size(value), text[:_CHARACTERS], _length(value))
 
 
 def _size(value: Any) -> int:
