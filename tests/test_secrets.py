@@ -18,6 +18,7 @@ from flowbook import Flow, Parameter, context, redaction, signals, task
 from flowbook.artifacts import create_markdown
 from flowbook.client import Secret
 from flowbook.contexts import Secrets
+from flowbook.results import LocalResult
 from flowbook.signals import FAIL
 from flowbook.states import Success
 from flowbook.tasks.secrets import EnvVarSecret, PrefectSecret, SecretBase
@@ -396,3 +397,25 @@ def test_states_that_people_make_are_masked_in_events(monkeypatch: pytest.Monkey
     with Flow("spoken", state_handlers=[ends]) as flow:
         task(lambda: 1)()
     assert flow.run(show=False).message == "*** was here"
+
+
+def test_secrets_are_never_written_where_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}TOKEN", "zaphod beeblebrox")
+    monkeypatch.setenv("KEYS", '{"id": "ford prefect"}')
+
+    class Vault(SecretBase):
+        def run(self) -> dict[str, str]:
+            return {"inside": "arthur dent"}
+
+    with Flow("kept", result=LocalResult(dir=str(tmp_path))) as flow:
+        token = PrefectSecret("TOKEN")()
+        Vault()()["inside"]
+        used = task(lambda token: 0 * len(token) + 17, name="measure")(token, task_args={"checkpoint": True})
+        Parameter("password", sensitive=True)()
+        EnvVarSecret("KEYS")()
+    state = flow.run(password="trillian", show=False)
+    assert state.result[used].result == 17
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert kept, "what is no secret is kept"
+    for secret in (b"zaphod", b"ford", b"arthur", b"trillian"):
+        assert secret not in kept

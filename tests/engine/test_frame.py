@@ -206,7 +206,7 @@ def test_a_run_in_a_task_inherits_what_people_gave_and_nothing_that_was_worked_o
     assert state.result[out].result == {
         "task_name": "ask",
         "flow_name": "asking",
-        "parameters": {},
+        "parameters": {"x": 1},  # the default of its own, not the 9 of the run around it
         "country": "NL",
         "map_index": None,
         "task_loop_result": "missing",
@@ -228,9 +228,9 @@ def test_a_body_is_itself_again_after_a_run_inside_of_it(run: Run) -> None:
     assert run(flow).result[made].result == ("outer task", "outer task")
 
 
-def test_parameters_are_those_of_the_run(run: Run) -> None:
+def test_parameters_are_those_of_the_run_with_the_defaults_of_the_others(run: Run) -> None:
     flow, made = asking("parameters")
-    assert run(flow).result[made].result == {"parameters": {}}
+    assert run(flow).result[made].result == {"parameters": {"x": 1}}
     assert run(flow, x=2).result[made].result == {"parameters": {"x": 2}}
 
 
