@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook import redaction
 from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine.attempt import call_guarded
+from flowbook.engine.clock import SystemClock
 from flowbook.engine.coroutines import AsyncBody
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.journey import packed_error, unpacked_error
@@ -293,6 +294,7 @@ class _StandIn:
         self.loops = {0: facts["loop"]} if facts["loop"] is not None else {}
         self.resumed = {0} if facts["resumed"] else set()
         self.coroutines = _Loop()
+        self.clock = SystemClock()  # what a body writes is dated by the machine it is written on
         self._count: int = facts["count"]
 
     def run_count(self, task: int) -> int:  # noqa: ARG002 - there is one

@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Any
 from flowbook.engine import messages as m
 from flowbook.engine.ends import said
 from flowbook.engine.executors.dask_packing import Flight, Packer
-from flowbook.engine.executors.dask_results import kept
+from flowbook.engine.executors.dask_results import Kept, kept
 from flowbook.engine.executors.dask_worker import BEGAN, Report, run_chunk, run_one
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.lazy import by_reference, lazy_success
 from flowbook.engine.machine import SUCCEEDED
 from flowbook.engine.remote import print_log
-from flowbook.errors import shown
-from flowbook.states import Cancelled, Cancelling, Failed
+from flowbook.errors import ResultLost, shown
+from flowbook.states import Cancelled, Cancelling, Failed, State, Success
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -355,7 +355,20 @@ class Drive:
                         self.machine.handle(self.runner.ending(number, outcome.error))
                         continue
                 held = kept(source, (place,) if flight.is_chunk else (), report.facts)
-                self.machine.handle(m.Ended(number, lazy_success(SUCCEEDED, held), now))
+                state = self.success(number, held)
+                if place in report.written:
+                    extras = self.runner.plan.extras[number] or {}
+                    state._extra = {**extras, "kept": report.written[place]}  # noqa: SLF001 - a state's own slot
+                self.machine.handle(m.Ended(number, state, now))
+
+    def success(self, number: int, held: Kept) -> State:
+        """Return the state of a body that returned a value; what the cache keeps must outlive the workers."""
+        if self.runner.described(number).cache_for is None:
+            return lazy_success(SUCCEEDED, held)
+        try:
+            return Success(SUCCEEDED, result=held.fetch())
+        except ResultLost as error:
+            return Failed(str(error), result=error)
 
     def note_seconds(self, flight: Flight, report: Report) -> None:
         """Learn from a chunk how long its children take, and keep those that it did not come to."""

@@ -77,7 +77,7 @@ class Packer:
 
         """
         runner, plan = self.runner, self.runner.plan
-        inputs = Inputs(self.found)
+        inputs = Inputs(self.connection.client, self.found)
         # what is flattened is opened here: how many items come of it, only the values themselves say
         is_open = number < len(plan.tasks) and plan.structure.inputs[number] is GATHERED
         with by_reference(wanted=not is_open):
@@ -96,7 +96,7 @@ class Packer:
 
         """
         states = self.runner.machine.states
-        inputs = Inputs(self.found)
+        inputs = Inputs(self.connection.client, self.found)
         indices = [number - family.base for number in numbers]
         with by_reference():
             columns = {key: inputs.written([values[index] for index in indices]) for key, values in family.indexed}

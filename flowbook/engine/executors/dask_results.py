@@ -162,11 +162,13 @@ class Inputs:
     """The futures one Dask task takes, while what it is called with is written down.
 
     Args:
+        client: whose futures can be inputs; the values of others are sent.
         find: returns what is kept on workers of a value that was fetched meanwhile, so that it is not sent back.
 
     """
 
-    def __init__(self, find: Callable[[Any], Kept | None]) -> None:
+    def __init__(self, client: Any, find: Callable[[Any], Kept | None]) -> None:
+        self.client = client
         self.find = find
         self.futures: list[Any] = []
         self.sources: list[OnWorkers] = []
@@ -186,7 +188,7 @@ class Inputs:
         place = self._places.get(id(source))
         if place is None:
             future = source.future
-            if future is None:  # gone
+            if future is None or future.client is not self.client:  # gone, or of another run
                 return None
             place = self._places[id(source)] = len(self.futures)
             self.futures.append(future)
