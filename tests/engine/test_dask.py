@@ -15,6 +15,7 @@ from distributed import Client
 
 from flowbook import Flow, Parameter, context, flatten, signals, task, triggers, unmapped
 from flowbook.engine.lazy import LazyMapped, LazySuccess, held_by
+from flowbook.redaction import redact
 from flowbook.results import LocalResult
 from flowbook.states import Cached, Failed, Mapped, Skipped, State, Success, TriggerFailed
 from flowbook.tasks.secrets import SecretBase
@@ -460,11 +461,13 @@ def test_a_secret_is_in_no_event_and_no_message(dask_processes: Client) -> None:
         raise ValueError(f"wrong password: {password}")
 
     with Flow("secretive") as flow:
-        leaked = leak(Password())
+        password = Password()
+        leaked = leak(password)
     made = run(flow, dask_processes)
     assert made[leaked].message == "Unexpected error: ValueError('wrong password: ***')"
     assert "battery" not in repr(made[leaked].result) + repr(made[leaked].result.__cause__)
     assert "battery" not in repr(dask_processes.get_events(f"flowbook-{dask_processes.id}"))
+    assert redact(made[password].result) == "***", "and is masked here from the moment it is here"
 
 
 def test_a_picture_brings_no_value_here(dask_threads: Client) -> None:

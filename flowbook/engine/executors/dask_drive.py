@@ -335,6 +335,7 @@ class Drive:
         """Take in what came of a flight."""
         self.forget(flight)
         source = flight.source
+        source.is_secret = report.is_secret
         if report.problem:
             problem = ImportError(report.problem)
             self.end(flight.numbers, Failed(report.problem, result=problem))

@@ -18,7 +18,7 @@ from flowbook.engine.ends import said
 from flowbook.engine.kept import Written, opened
 from flowbook.engine.remote import Attempt, Outcome, run_attempt
 from flowbook.errors import shown
-from flowbook.redaction import hide, redact_error
+from flowbook.redaction import hide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -191,10 +191,9 @@ def _run(payload: bytes, inputs: list[Any], topic: str, key: str) -> tuple[list[
         if type(outcome.value) is Written:
             report.written[place], outcome.value = outcome.value.result, outcome.value.value
         values.append(outcome.value)
-        if outcome.error is not None:
-            redact_error(outcome.error)
         if outcome.error is not None or outcome.logs or outcome.artifacts:
-            outcome.value = None
+            # the scheduler keeps what it passes on: words are masked already, and secrets themselves are not told
+            outcome.value, outcome.secrets = None, frozenset()
             report.outcomes[place] = outcome
     report.done, report.seconds = len(values), time.perf_counter() - began
     return values, report
