@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -265,17 +266,19 @@ def test_children_of_a_chunk_know_their_place(dask_threads: Client) -> None:
     ]
 
 
-def test_slow_elements_are_handed_back_and_spread_over_the_workers(dask_threads: Client) -> None:
+def test_a_chunk_hands_back_the_elements_it_does_not_come_to(dask_threads: Client) -> None:
     @task
     def slow(x: int) -> int:
-        time.sleep(0.1)
+        time.sleep(0.05)
         return x
 
     with Flow("slow") as flow:
-        slept = slow.map(list(range(40)))
-    begun = time.monotonic()
-    assert run(flow, dask_threads)[slept].result == list(range(40))
-    assert time.monotonic() - begun < 3.5, "two slots, 4 s of sleep"
+        slept = slow.map(list(range(80)))  # two slots with four chunks each: ten elements, half a second
+    made = run(flow, dask_threads)
+    children = made[slept].map_states  # type: ignore[attr-defined]
+    sizes = Counter(id(held_by(child).source) for child in children)  # type: ignore[union-attr]
+    assert max(sizes.values()) <= 6
+    assert made[slept].result == list(range(80))
 
 
 def test_mapping_over_what_has_no_elements_fails_with_words(dask_threads: Client) -> None:

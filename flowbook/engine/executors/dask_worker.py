@@ -139,6 +139,11 @@ class Report:
     is_secret: bool = False
     written: dict[int, Result] = field(default_factory=dict)
 
+    @property
+    def failed(self) -> list[int]:
+        """The places of those that brought no value."""
+        return [place for place, outcome in self.outcomes.items() if outcome.error is not None]
+
 
 def run_one(payload: bytes, inputs: list[Any], topic: str, key: str) -> Any:
     """Run one attempt, tell what came of it, and return its value."""
