@@ -296,6 +296,7 @@ class _StandIn:
         self.loops = {0: facts["loop"]} if facts["loop"] is not None else {}
         self.resumed = {0} if facts["resumed"] else set()
         self.coroutines = _Loop()
+        self.clock = SystemClock()  # what a body writes is dated by the machine it is written on
         self._count: int = facts["count"]
         self._kwargs = attempt.kwargs
 

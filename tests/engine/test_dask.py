@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -15,7 +16,10 @@ from distributed import Client
 
 from flowbook import Flow, Parameter, context, flatten, signals, task, triggers, unmapped
 from flowbook.engine.lazy import LazyMapped, LazySuccess, held_by
-from flowbook.states import Failed, Mapped, Skipped, State, Success, TriggerFailed
+from flowbook.redaction import redact
+from flowbook.results import LocalResult
+from flowbook.states import Cached, Failed, Mapped, Skipped, State, Success, TriggerFailed
+from flowbook.tasks.secrets import SecretBase
 from tests.engine.clusters import add, numbers, one, run, whoami
 from tests.engine.random_maps import COUNT, endings, random_flow, run_in_random_order
 
@@ -78,7 +82,9 @@ def test_the_handle_of_a_value_says_what_it_is(dask_threads: Client) -> None:
     with Flow("words") as flow:
         listed = numbers(count=3)
     held = held_by(run(flow, dask_threads)[listed])
-    assert repr(held).startswith("<list [0, 1, 2], ")
+    assert repr(held).startswith("<list, ")
+    assert held is not None
+    assert held.preview() == "3 items"  # type: ignore[attr-defined]
     assert "on the Dask workers, from task 'numbers-1'" in repr(held)
 
 
@@ -260,17 +266,19 @@ def test_children_of_a_chunk_know_their_place(dask_threads: Client) -> None:
     ]
 
 
-def test_slow_elements_are_handed_back_and_spread_over_the_workers(dask_threads: Client) -> None:
+def test_a_chunk_hands_back_the_elements_it_does_not_come_to(dask_threads: Client) -> None:
     @task
     def slow(x: int) -> int:
-        time.sleep(0.1)
+        time.sleep(0.05)
         return x
 
     with Flow("slow") as flow:
-        slept = slow.map(list(range(40)))
-    begun = time.monotonic()
-    assert run(flow, dask_threads)[slept].result == list(range(40))
-    assert time.monotonic() - begun < 3.5, "two slots, 4 s of sleep"
+        slept = slow.map(list(range(80)))  # two slots with four chunks each: ten elements, half a second
+    made = run(flow, dask_threads)
+    children = made[slept].map_states  # type: ignore[attr-defined]
+    sizes = Counter(id(held_by(child).source) for child in children)  # type: ignore[union-attr]
+    assert max(sizes.values()) <= 6
+    assert made[slept].result == list(range(80))
 
 
 def test_mapping_over_what_has_no_elements_fails_with_words(dask_threads: Client) -> None:
@@ -386,6 +394,94 @@ def test_a_large_argument_is_sent_once(dask_threads: Client, monkeypatch: pytest
         sizes = size.map(unmapped(b"x" * 2_000_000), list(range(50)))
     assert run(flow, dask_threads)[sizes].result[3] == 2_000_003
     assert sent == [1]
+
+
+# ---------------------------------------------------------------- kept results, secrets, logs, pictures
+
+
+def test_a_result_is_written_by_the_worker_and_not_fetched_for_it(dask_processes: Client, tmp_path: Path) -> None:
+    @task(result=LocalResult(str(tmp_path), location="{task_slug}.bin"), tags={"blue"})
+    def make(x: int) -> int:
+        return x + 1
+
+    with Flow("written") as flow:
+        single = make(1)
+        mapped = make.map([1, 2])
+    made = run(flow, dask_processes)
+    assert type(made[single]) is LazySuccess
+    assert made[single].context == {"tags": ["blue"]}
+    assert len(list(tmp_path.iterdir())) == 3
+    assert made[single]._result.location == "make-blue-1.bin"
+    assert made[single]._result.value == 2
+    assert [state._result.value for state in made[mapped].map_states] == [2, 3]  # type: ignore[attr-defined]
+
+
+def test_a_cached_result_comes_here_and_outlives_the_workers(dask_processes: Client) -> None:
+    @task(cache_for=timedelta(hours=1), cache_key="test of Dask")
+    def ask() -> int:
+        return os.getpid()
+
+    with Flow("cached") as flow:
+        asked = ask()
+        after = add(asked)
+    first, second = run(flow, dask_processes), run(flow, dask_processes)
+    assert [type(made[asked]) for made in (first, second)] == [Cached, Cached]
+    assert second[asked].result == first[asked].result != HERE
+    assert second[after].result == first[asked].result + 1
+
+
+def test_a_run_goes_on_from_results_on_workers_of_another_client(dask_threads: Client, dask_processes: Client) -> None:
+    with Flow("moved") as flow:
+        first = one()
+        second = add(first)
+    earlier = run(flow, dask_threads)
+    made = run(flow, dask_processes, task_states={first: earlier[first]})
+    assert made[second].result == 2
+
+
+def test_prints_and_logs_of_workers_are_told_here(dask_processes: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    @task(log_stdout=True)
+    def talk(x: int) -> None:
+        print(f"printed {x}")
+        context.logger.warning("logged %s", x)
+
+    with Flow("talks") as flow:
+        talk(1)
+        talk.map([2, 3])
+    run(flow, dask_processes)
+    said = capsys.readouterr().out
+    assert [said.count(f"{how} {x}") for how in ("printed", "logged") for x in (1, 2, 3)] == [1] * 6
+    assert "flowbook.talk[1]" in said
+
+
+def test_a_secret_is_in_no_event_and_no_message(dask_processes: Client) -> None:
+    class Password(SecretBase):
+        def run(self) -> str:
+            return "correct horse battery"
+
+    @task
+    def leak(password: str) -> None:
+        raise ValueError(f"wrong password: {password}")
+
+    with Flow("secretive") as flow:
+        password = Password()
+        leaked = leak(password)
+    made = run(flow, dask_processes)
+    assert made[leaked].message == "Unexpected error: ValueError('wrong password: ***')"
+    assert "battery" not in repr(made[leaked].result) + repr(made[leaked].result.__cause__)
+    assert "battery" not in repr(dask_processes.get_events(f"flowbook-{dask_processes.id}"))
+    assert redact(made[password].result) == "***", "and is masked here from the moment it is here"
+
+
+def test_a_picture_brings_no_value_here(dask_threads: Client) -> None:
+    with Flow("pictured") as flow:
+        listed = numbers(count=3)
+        added = add.map(listed)
+    made = run(flow, dask_threads)
+    html = made._repr_mimebundle_()["text/html"]
+    assert "3 items" in html
+    assert type(made[listed]) is LazySuccess
+    assert all(type(state) is LazySuccess for state in made[added].map_states)  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------- one truth table

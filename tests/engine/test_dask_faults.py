@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster, Security
 
 from flowbook import Flow, task, triggers
-from flowbook.engine.executors import executor_of
+from flowbook.engine.executors import dask_drive, executor_of
 from flowbook.engine.executors.dask import DaskExecutor
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.lazy import held_by
@@ -49,7 +51,9 @@ def test_a_lost_worker_fails_its_attempt_and_the_retry_decides(dask_processes: C
         flow.set_reference_tasks([died])
     made = run(flow, dask_processes)
     assert made[died].result == "survived"
-    assert log.read_text() == "xx", "Dask itself tried it no second time"
+    assert log.read_text() == "xx"
+    states = [event.state for event in made.events if event.task == "die-1"]
+    assert states == ["Running", "Failed", "Retrying", "Running", "Success"], "Dask itself tried it no second time"
     assert isinstance(made[dead], Failed)
     assert "worker that ran it was lost" in str(made[dead].message)
 
@@ -127,6 +131,23 @@ def test_cancel_ends_the_run_at_once_and_says_what_may_still_run(dask_threads: C
     assert flow_run[tasks[0]].message == "enough Its body may still be running on its worker: Dask cannot stop it."
     time.sleep(1)
     assert len(list(tmp_path.iterdir())) <= 4, "what had not begun was taken back"
+
+
+def test_what_was_handed_over_goes_on_when_a_cancel_is_to_leave_it_alone(dask_threads: Client, tmp_path: Path) -> None:
+    @task
+    def slow(x: int) -> None:
+        (tmp_path / str(x)).touch()
+        time.sleep(0.1)
+
+    with Flow("left alone") as flow:
+        for index in range(6):
+            slow(index)
+    executor = DaskExecutor(client=dask_threads, disable_cancellation_event=True)
+    flow_run = flow.start(show=False, executor=executor)
+    until(lambda: list(tmp_path.iterdir()))
+    flow_run.cancel()
+    assert isinstance(flow_run.wait(5), Cancelled)
+    until(lambda: len(list(tmp_path.iterdir())) == 6)
 
 
 def test_a_body_whose_time_is_over_is_let_go_of(dask_threads: Client) -> None:
@@ -299,3 +320,78 @@ def test_keys_carry_the_name_of_the_task(dask_threads: Client) -> None:
     assert held.source.future.key == f"one-{made.id}-0-1"
     child: Any = held_by(made[tasks[0]].map_states[0])  # type: ignore[attr-defined]
     assert child.source.future.key.startswith(f"add-{made.id}-")
+
+
+def test_workers_that_come_and_go_are_logged_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with cluster(processes=False) as made, Client(made, set_as_default=False) as client:
+        with Flow("watched") as flow:
+            one()
+        flow.run(show=False, executor=DaskExecutor(client=client, watch_worker_status=True))
+        made.scale(1)
+        until(lambda: "has gone" in capsys.readouterr().out)
+        made.scale(2)
+        until(lambda: "has come" in capsys.readouterr().out)
+
+
+def test_a_cluster_without_workers_is_waited_for_and_spoken_of(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_drive, "PATIENCE", 0.1)
+    options: Any = {"n_workers": 0, "processes": False, "dashboard_address": ":0", "silence_logs": 50}
+    with LocalCluster(**options) as made, Client(made, set_as_default=False) as client:
+        with Flow("patient") as flow:
+            first = one()
+        flow_run = flow.start(show=False, executor=DaskExecutor(client=client))
+        until(lambda: "has no workers; 1 task runs wait for some" in capsys.readouterr().out)
+        made.scale(1)
+        assert flow_run.wait(10).result[first].result == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="certificates are made by openssl")
+def test_a_cluster_with_certificates(tmp_path: Path) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    options = ["-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    command = ["openssl", "req", "-x509", *options, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    who = {
+        f"tls_{role}_{part}": file
+        for role in ("client", "scheduler", "worker")
+        for part, file in (("key", key), ("cert", certificate))
+    }
+    security = Security(tls_ca_file=certificate, require_encryption=True, **who)
+    with cluster(processes=False, protocol="tls://", security=security) as made:
+        executor = DaskExecutor(made.scheduler_address, client_kwargs={"security": security})
+        with Flow("safe") as flow:
+            first = one()
+        assert made.scheduler_address.startswith("tls://")
+        assert flow.run(show=False, executor=executor).result[first].result == 1
+        executor.close()
+
+
+def test_a_performance_report_asks_for_bokeh(dask_threads: Client, tmp_path: Path) -> None:
+    if importlib.util.find_spec("bokeh"):
+        pytest.skip("bokeh is here")
+    with Flow("reported") as flow:
+        one()
+    executor = DaskExecutor(client=dask_threads, performance_report_path=tmp_path / "report.html")
+    with pytest.raises(ImportError, match="needs bokeh"):
+        flow.run(show=False, executor=executor)
+
+
+def test_a_chunk_with_a_lost_worker_fails_as_a_whole_and_others_do_not(dask_processes: Client) -> None:
+    @task
+    def touchy(x: int) -> int:
+        if x == 3:
+            os._exit(1)
+        time.sleep(0.05)
+        return x
+
+    with Flow("poisoned") as flow:
+        tried = touchy.map(list(range(24)))
+    states = run(flow, dask_processes)[tried].map_states  # type: ignore[attr-defined]
+    failed = [index for index, state in enumerate(states) if state.is_failed()]
+    assert 3 in failed
+    assert len(failed) <= 12
+    assert [state.result for index, state in enumerate(states) if index not in failed] == [
+        index for index in range(24) if index not in failed
+    ]

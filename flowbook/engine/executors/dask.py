@@ -119,6 +119,8 @@ class DaskExecutor:
         """Run bodies until all tasks have ended or only a person can go on."""
         _distributed()
         connection = self._connection()
+        if self.watch_worker_status:
+            connection.watch_workers()
         try:
             with self._performance_report(connection.client):
                 Drive(runner, connection, takes_back=not self.disable_cancellation_event).drive()

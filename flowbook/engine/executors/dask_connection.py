@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.lazy import held_by
 from flowbook.errors import UnknownArgument, shown
+from flowbook.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,6 +28,9 @@ ONE_ATTEMPT = "flowbook_one_attempt"
 # How many task runs each run has submitted so far, by number: the keys of Dask are never used twice.
 _attempts: weakref.WeakKeyDictionary[Runner, Counter[int]] = weakref.WeakKeyDictionary()
 
+# Futures of runs that were cancelled and are to run to their end all the same: Dask forgets what nobody holds.
+_left_alone: set[Any] = set()
+
 # Who hears what workers tell the clients of this process.
 _hearers: weakref.WeakKeyDictionary[Any, list[Hearer]] = weakref.WeakKeyDictionary()
 
@@ -44,7 +48,6 @@ class Connection:
             the last messages of each topic for ever.
 
         annotations: of each Dask task of ours.
-        left_alone: futures of runs that were cancelled, kept so that what they stand for runs to its end.
 
     Raises:
         UnknownArgument: the client is closed, or one for coroutines.
@@ -65,7 +68,6 @@ class Connection:
         self.address = str(getattr(client.scheduler, "address", "?"))
         self.topic = f"flowbook-{client.id}"
         self.annotations = {ONE_ATTEMPT: True}
-        self.left_alone: list[Any] = []
         self._closing = weakref.finalize(self, _close_elsewhere, client, cluster) if is_ours else None
         if self._closing is not None:
             self._closing.atexit = False  # distributed closes what is left then
@@ -130,6 +132,27 @@ class Connection:
             return None
         found = [message for _, (told, message) in events if told == key and message]
         return found[-1] if found else None
+
+    def leave_alone(self, future: Any) -> None:
+        """Hold a future until what it stands for has ended."""
+        _left_alone.add(future)
+        future.add_done_callback(_left_alone.discard)
+
+    def watch_workers(self) -> None:
+        """Log which workers come and go from now on."""
+        logger = get_logger("dask")
+
+        def tell(event: tuple[float, dict[str, Any]]) -> None:
+            message = event[1]
+            if message.get("action") == "add-worker":
+                logger.info("Worker %s has come.", message.get("worker"))
+            elif message.get("action") == "remove-worker":
+                was_running = len(message.get("processing-tasks", ()))
+                logger.info(
+                    "Worker %s has gone; %s tasks were running or waiting there.", message["worker"], was_running
+                )
+
+        self.client.subscribe_topic("all", tell)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

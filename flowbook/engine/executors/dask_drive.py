@@ -24,14 +24,15 @@ from typing import TYPE_CHECKING, Any
 from flowbook.engine import messages as m
 from flowbook.engine.ends import said
 from flowbook.engine.executors.dask_packing import Flight, Packer
-from flowbook.engine.executors.dask_results import kept
+from flowbook.engine.executors.dask_results import Kept, kept
 from flowbook.engine.executors.dask_worker import BEGAN, Report, run_chunk, run_one
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.lazy import by_reference, lazy_success
 from flowbook.engine.machine import SUCCEEDED
 from flowbook.engine.remote import print_log
-from flowbook.errors import shown
-from flowbook.states import Cancelled, Cancelling, Failed
+from flowbook.errors import ResultLost, shown
+from flowbook.states import Cancelled, Cancelling, Failed, State, Success
+from flowbook.utilities.logging import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +44,12 @@ __all__ = ["Drive"]
 
 # How often (seconds) flights are looked at for what Dask says of them, while there are any.
 GLANCE = 0.05
+# How soon (seconds) Dask says that a value is there, after its report has come.
+SOON = 5e-4
 # How long (seconds) a report may come after Dask has said that its value is there.
 LATE = 2.0
+# How long (seconds) nothing may come back before it is looked whether there are workers at all.
+PATIENCE = 3.0
 # How long (seconds) a chunk of mapped children should last, at least and at most.
 SHORT, LONG = 0.05, 0.15
 # How many chunks each slot has before it, and how large the first ones may be.
@@ -108,11 +113,13 @@ class Drive:
     Attributes:
         inbox: what Dask's thread and the questions' thread have to say: a key (or None) and a message.
         flights: what is with Dask, by key.
+        reported: flights whose report has come, and whose value Dask has not yet told of.
         flight_of: the flight that each running task run is in.
         chunks: how many of the flights are chunks.
         backlog: mapped children that are ready and wait for their chunk, by family.
         handed_back: mapped children that run, as far as the machine knows, and whose chunk did not come to them.
         seconds: how long a child of a family takes, as far as was seen.
+        heard: when something came back, or the drive began.
 
     """
 
@@ -127,12 +134,15 @@ class Drive:
         self.questions = Questions(runner, self.inbox)
         self.flights: dict[str, Flight] = {}
         self.flight_of: dict[int, Flight] = {}
+        self.reported: list[Flight] = []
         self.deadlines: list[tuple[float, str]] = []
         self.chunks = 0
         self.backlog: dict[int, list[int]] = {}
         self.handed_back: dict[int, list[int]] = {}
         self.seconds: dict[int, float] = {}
         self.glanced = 0.0
+        self.heard = _monotonic()
+        self.has_warned = False
         self.slots = 0
         self.counted = 0.0
         runner.ask = self.questions.ask
@@ -167,6 +177,7 @@ class Drive:
                 self.take_answer(message)
             else:
                 self.take_message(key, message)
+        self.take_reports()
         self.drop_late_bodies()
         self.glance()
         self.runner.pump()
@@ -184,6 +195,8 @@ class Drive:
         if self.inbox or self.machine.instructions or self.machine.may_start:
             return 0.0
         waits = [self.runner.seconds_to_wait()]
+        if self.reported:
+            waits.append(SOON)
         if self.flights:
             waits.append(max(0.0, self.glanced + GLANCE - _monotonic()))
         if self.deadlines:
@@ -321,6 +334,7 @@ class Drive:
         flight = self.flights.get(key)
         if flight is None:
             return
+        self.heard = _monotonic()
         if message == BEGAN:
             self.watch(flight)
             return
@@ -329,12 +343,29 @@ class Drive:
         except BaseException as error:  # noqa: BLE001 - an exception of a user's may refuse to be made here
             self.land(flight, Failed(f"What came of it could not be read here: {said(error)}", result=error))
             return
-        self.take_report(flight, report)
+        flight.report = report
+        self.reported.append(flight)
+        self.take_reports()
+
+    def take_reports(self) -> None:
+        """Take in reports of values that are safe: Dask, too, has said by now that they are there.
+
+        A worker that dies after its report and before that has taken its value along, and the attempt is a lost one.
+        """
+        waiting, self.reported = self.reported, []
+        for flight in waiting:
+            if flight.report is None or flight.key not in self.flights:
+                continue
+            if flight.source.future.status == "finished" or len(flight.report.failed) == flight.report.done:
+                self.take_report(flight, flight.report)
+            else:
+                self.reported.append(flight)
 
     def take_report(self, flight: Flight, report: Report) -> None:
         """Take in what came of a flight."""
         self.forget(flight)
         source = flight.source
+        source.is_secret = report.is_secret
         if report.problem:
             problem = ImportError(report.problem)
             self.end(flight.numbers, Failed(report.problem, result=problem))
@@ -355,7 +386,20 @@ class Drive:
                         self.machine.handle(self.runner.ending(number, outcome.error))
                         continue
                 held = kept(source, (place,) if flight.is_chunk else (), report.facts)
-                self.machine.handle(m.Ended(number, lazy_success(SUCCEEDED, held), now))
+                state = self.success(number, held)
+                if place in report.written:
+                    extras = self.runner.plan.extras[number] or {}
+                    state._extra = {**extras, "kept": report.written[place]}  # noqa: SLF001 - a state's own slot
+                self.machine.handle(m.Ended(number, state, now))
+
+    def success(self, number: int, held: Kept) -> State:
+        """Return the state of a body that returned a value; what the cache keeps must outlive the workers."""
+        if self.runner.described(number).cache_for is None:
+            return lazy_success(SUCCEEDED, held)
+        try:
+            return Success(SUCCEEDED, result=held.fetch())
+        except ResultLost as error:
+            return Failed(str(error), result=error)
 
     def note_seconds(self, flight: Flight, report: Report) -> None:
         """Learn from a chunk how long its children take, and keep those that it did not come to."""
@@ -396,6 +440,8 @@ class Drive:
         if self.connection.is_lost and self.machine.cancelled is None:
             self.runner.post(m.CancelAsked(self.runner.clock.now(), self.connection.why_lost))
             return
+        if not self.has_warned and now > self.heard + PATIENCE:
+            self.warn_of_silence()
         for flight in list(self.flights.values()):
             status = flight.source.future.status
             if status == "error":
@@ -406,6 +452,17 @@ class Drive:
                 flight.landed_at = flight.landed_at or now
                 if now > flight.landed_at + LATE:
                     self.look_for_report(flight)
+
+    def warn_of_silence(self) -> None:
+        """Say so, once, when nothing comes back because there are no workers: they may still come."""
+        self.heard = _monotonic()
+        if not self.client.nthreads():
+            self.has_warned = True
+            get_logger("dask").warning(
+                "The Dask cluster at %s has no workers; %s task runs wait for some.",
+                self.connection.address,
+                len(self.flight_of),
+            )
 
     def failed(self, flight: Flight) -> Failed:
         """Return the state of a flight that Dask itself says has failed."""
@@ -452,7 +509,7 @@ class Drive:
         """Let go of bodies whose time is over."""
         while self.deadlines and self.deadlines[0][0] <= _monotonic():
             flight = self.flights.get(heapq.heappop(self.deadlines)[1])
-            if flight is not None:
+            if flight is not None and flight.report is None:
                 self.take_back([flight])
                 state = self.runner.timed_out(flight.numbers[0])
                 state.message = f"{state.message}{STILL_RUNNING}"
@@ -470,7 +527,7 @@ class Drive:
         if self.takes_back:
             self.take_back([flight])
         else:
-            self.connection.left_alone.append(flight.source.future)
+            self.connection.leave_alone(flight.source.future)
         self.land(flight, Cancelled(f"{why}{STILL_RUNNING}"))
 
     def take_back(self, flights: list[Flight]) -> None:

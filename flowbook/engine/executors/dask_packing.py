@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowbook.engine.executors.dask_connection import Connection
+    from flowbook.engine.executors.dask_worker import Report
     from flowbook.engine.mapping import Family
     from flowbook.engine.runner import Runner
 
@@ -34,11 +35,12 @@ class Flight:
         payload: what the worker has to do.
         inputs: the futures it needs.
         source: its own future.
+        report: what its worker has told.
         landed_at: when Dask said that its value is there, or 0.
 
     """
 
-    __slots__ = ("inputs", "is_chunk", "key", "landed_at", "numbers", "payload", "source")
+    __slots__ = ("inputs", "is_chunk", "key", "landed_at", "numbers", "payload", "report", "source")
 
     def __init__(self, key: str, numbers: Sequence[int], payload: bytes, inputs: list[Any], source: OnWorkers) -> None:
         self.key = key
@@ -47,6 +49,7 @@ class Flight:
         self.inputs = inputs
         self.source = source
         self.is_chunk = source.is_list
+        self.report: Report | None = None
         self.landed_at = 0.0
 
 
@@ -77,7 +80,7 @@ class Packer:
 
         """
         runner, plan = self.runner, self.runner.plan
-        inputs = Inputs(self.found)
+        inputs = Inputs(self.connection.client, self.found)
         # what is flattened is opened here: how many items come of it, only the values themselves say
         is_open = number < len(plan.tasks) and plan.structure.inputs[number] is GATHERED
         with by_reference(wanted=not is_open):
@@ -96,7 +99,7 @@ class Packer:
 
         """
         states = self.runner.machine.states
-        inputs = Inputs(self.found)
+        inputs = Inputs(self.connection.client, self.found)
         indices = [number - family.base for number in numbers]
         with by_reference():
             columns = {key: inputs.written([values[index] for index in indices]) for key, values in family.indexed}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.engine.executors.dask_worker import Facts, Gathered, Ref, Stretch
 from flowbook.engine.lazy import Holder
 from flowbook.errors import ResultLost, shown
+from flowbook.redaction import hide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ class OnWorkers:
         is_here: whether it was.
         gone: why it can't be fetched any more, or "".
         size: of what is there, in bytes.
+        is_secret: whether the value is to be masked in all text from the moment at which it is here.
         is_list: whether the value is a list or a tuple, so that stretches of it can be cut out.
 
     """
@@ -38,6 +40,7 @@ class OnWorkers:
         "gone",
         "is_here",
         "is_list",
+        "is_secret",
         "lease",
         "name",
         "on_fetched",
@@ -52,6 +55,7 @@ class OnWorkers:
         self.value: Any = None
         self.is_here = False
         self.is_list = False
+        self.is_secret = False
         self.gone = ""
         self.size = 0
         self.on_fetched: Callable[[OnWorkers], None] | None = None
@@ -79,7 +83,7 @@ class OnWorkers:
 
     def take(self, value: Any) -> None:
         """Note that the value is here, too."""
-        self.value, self.is_here = value, True
+        self.value, self.is_here = hide(value) if self.is_secret else value, True
         if self.on_fetched is not None:
             self.on_fetched(self)
 
@@ -167,11 +171,13 @@ class Inputs:
     """The futures one Dask task takes, while what it is called with is written down.
 
     Args:
+        client: whose futures can be inputs; the values of others are sent.
         find: returns what is kept on workers of a value that was fetched meanwhile, so that it is not sent back.
 
     """
 
-    def __init__(self, find: Callable[[Any], Kept | None]) -> None:
+    def __init__(self, client: Any, find: Callable[[Any], Kept | None]) -> None:
+        self.client = client
         self.find = find
         self.futures: list[Any] = []
         self.sources: list[OnWorkers] = []
@@ -191,7 +197,7 @@ class Inputs:
         place = self._places.get(id(source))
         if place is None:
             future = source.future
-            if future is None:  # gone
+            if future is None or future.client is not self.client:  # gone, or of another run
                 return None
             place = self._places[id(source)] = len(self.futures)
             self.futures.append(future)

@@ -15,12 +15,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.ends import said
+from flowbook.engine.kept import Written, opened
 from flowbook.engine.remote import Attempt, Outcome, run_attempt
 from flowbook.errors import shown
-from flowbook.redaction import hide, redact_error
+from flowbook.redaction import hide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from flowbook.results.base import Result
 
 __all__ = [
     "BEGAN",
@@ -123,6 +126,7 @@ class Report:
         seconds: how long all of it took.
         problem: why nothing could be begun.
         is_secret: the value is one.
+        written: by place, where values are kept that were written.
 
     """
 
@@ -133,6 +137,12 @@ class Report:
     seconds: float = 0.0
     problem: str = ""
     is_secret: bool = False
+    written: dict[int, Result] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[int]:
+        """The places of those that brought no value."""
+        return [place for place, outcome in self.outcomes.items() if outcome.error is not None]
 
 
 def run_one(payload: bytes, inputs: list[Any], topic: str, key: str) -> Any:
@@ -183,11 +193,12 @@ def _run(payload: bytes, inputs: list[Any], topic: str, key: str) -> tuple[list[
             for name in job.hidden:
                 hide(kwargs.get(name))  # the process in which it was made has told nobody else
             outcome = _fit(run_attempt(Attempt(task, body, kwargs, own, task.log_stdout), keeps_time=False), own)
+        if type(outcome.value) is Written:
+            report.written[place], outcome.value = outcome.value.result, outcome.value.value
         values.append(outcome.value)
-        if outcome.error is not None:
-            redact_error(outcome.error)
         if outcome.error is not None or outcome.logs or outcome.artifacts:
-            outcome.value = None
+            # the scheduler keeps what it passes on: words are masked already, and secrets themselves are not told
+            outcome.value, outcome.secrets = None, frozenset()
             report.outcomes[place] = outcome
     report.done, report.seconds = len(values), time.perf_counter() - began
     return values, report
@@ -209,10 +220,11 @@ def _fit(outcome: Outcome, facts: dict[str, Any]) -> Outcome:
 
     Dask would only notice when somebody asks for the value, and ask again and again.
     """
-    if outcome.error is not None or type(outcome.value) in _FIT:
+    value = opened(outcome.value)
+    if outcome.error is not None or type(value) in _FIT:
         return outcome
     try:
-        _try_journey(outcome.value)
+        _try_journey(value)
     except BaseException as error:  # noqa: BLE001 - pickling is code of the value's own class
         problem = TypeError(
             f"the result of {shown(facts['slug'], 60)} cannot leave its Dask worker: {said(error)}. "
