@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from flowbook import redaction
+from flowbook.contexts import caches
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -23,6 +26,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "golden" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.golden)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Forget what a test left for the whole process: kept results, and the secrets that are masked in all text."""
+    yield
+    caches.clear()
+    redaction.known.clear()
+    redaction._pattern.clear()
 
 
 @pytest.fixture

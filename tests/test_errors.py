@@ -267,7 +267,7 @@ BAD = [
         UnknownArgument,
         "'eager'",
         "unknown",
-        "Known: eager_edge",
+        "Known: checkpointing, eager_edge",
     ),
     Bad("any number of arguments", lambda: task(lambda *rows: rows), ValueError, "*rows", "named edges", "Take a list"),
     Bad(
