@@ -18,11 +18,6 @@ from flowbook.utilities.logging import get_logger
 
 PROGRAMS = sorted(path for path in (Path(__file__).parent / "compat").glob("*.py") if path.stem != "conftest")
 
-# Programs that need what is still being built, and what that is.
-WAITS_FOR = {
-    "concepts_executors": "executors with processes",
-}
-
 
 @pytest.fixture
 def clean_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -41,13 +36,9 @@ def clean_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @pytest.mark.usefixtures("clean_machine")
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_a_program_runs_as_it_stands(program: Path, request: pytest.FixtureRequest) -> None:
-    if program.stem in WAITS_FOR:
-        reason = f"waits for {WAITS_FOR[program.stem]}"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False))
+def test_a_program_runs_as_it_stands(program: Path) -> None:
     runpy.run_path(str(program), run_name="__main__")
 
 
 def test_there_are_programs_and_all_that_wait_are_among_them() -> None:
     assert len(PROGRAMS) > 30
-    assert WAITS_FOR.keys() <= {path.stem for path in PROGRAMS}

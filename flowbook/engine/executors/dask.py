@@ -172,7 +172,8 @@ class DaskExecutor:
         if made is None or made is LocalCluster:
             if "n_workers" not in options and "threads_per_worker" not in options and not self.adapt_kwargs:
                 options.update(n_workers=os.cpu_count() or 1, threads_per_worker=1)
-            options.setdefault("host", "127.0.0.1")  # nobody elsewhere has anything to ask of it
+            if options.get("processes", True):
+                options.setdefault("host", "127.0.0.1")  # nobody elsewhere has anything to ask of it
             options.setdefault("dashboard_address", "127.0.0.1:0")  # several may run on this machine
             if not self.debug:
                 import logging  # noqa: PLC0415 - only here
