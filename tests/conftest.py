@@ -34,6 +34,7 @@ def nothing_is_left() -> Iterator[None]:
     yield
     caches.clear()
     redaction.known.clear()
+    redaction._values.clear()
     redaction._pattern.clear()
 
 
