@@ -127,6 +127,7 @@ class _Pool:
         self.slots: list[_Slot] = []
         self.again: deque[int] = deque()  # given to a worker that was gone before it began with them
         self.codes: dict[int, bytes] = {}
+        self.alike: dict[tuple[int | str, ...], int] = {}
         self.facts = b""
         self.selector = selectors.DefaultSelector()
         self.woken, self.waker = os.pipe()
@@ -159,8 +160,13 @@ class _Pool:
             if key.data is None:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self.woken, 4096)
-            elif key.data in self.slots:
-                self.hear(key.data)
+                continue
+            slot = key.data
+            if slot in self.slots:  # else it was dropped for what another event told
+                if key.fileobj is slot.pipe:
+                    self.hear(slot)
+                else:
+                    self.bury(slot)
         for slot in list(self.slots):
             if self.seconds_left(slot) == 0.0:
                 self.time_out(slot)
@@ -230,14 +236,23 @@ class _Pool:
             raise _unsendable(f"argument {_culprit(kwargs)}", self.runner.slug(number), error) from None
         return made
 
+    def body(self, number: int) -> int:
+        """Return the number under which workers know a task: that of the first one which is just the same.
+
+        Mapped children are the same task, and copies of a task share their attributes until one of them gets its own.
+        """
+        task = self.runner.described(number)
+        alike = id(vars(task)), *sorted(task.tags)
+        return self.alike.setdefault(alike, self.runner.plan.origin(number))
+
     def code(self, number: int) -> bytes:
-        """Pickle the function of a task; the children of a mapped task have the same one.
+        """Pickle the function of a task.
 
         Raises:
             TypeError: it cannot be pickled.
 
         """
-        body = self.runner.plan.origin(number)
+        body = self.body(number)
         if body not in self.codes:
             import cloudpickle  # noqa: PLC0415 - likewise
 
@@ -249,7 +264,7 @@ class _Pool:
 
     def give(self, slot: _Slot, number: int, call: bytes) -> None:
         """Send a task to a worker."""
-        body = self.runner.plan.origin(number)
+        body = self.body(number)
         try:
             code = None if body in slot.known else self.code(number)
         except TypeError as error:
@@ -268,15 +283,13 @@ class _Pool:
     # -- taking in ---------------------------------------------------------------------------------------------------
 
     def hear(self, slot: _Slot) -> None:
-        """Take in all that a worker has written, and that it is dead when it is."""
+        """Take in the next message of a worker, which lies in the pipe."""
         try:
-            while slot.pipe.poll():
-                self.take(slot, slot.pipe.recv_bytes())
+            message = slot.pipe.recv_bytes()
         except (EOFError, OSError):
             self.bury(slot)
-            return
-        if not slot.process.is_alive():
-            self.bury(slot)
+        else:
+            self.take(slot, message)
 
     def take(self, slot: _Slot, message: bytes) -> None:
         kind, data = message[:1], message[1:]
@@ -315,6 +328,9 @@ class _Pool:
 
     def bury(self, slot: _Slot) -> None:
         """Take back what a dead worker was given; the attempt it was at is lost, the others have not begun."""
+        with contextlib.suppress(EOFError, OSError):
+            while slot.pipe.poll():  # what it wrote before it died
+                self.take(slot, slot.pipe.recv_bytes())
         self.drop(slot)
         given, slot.given = list(slot.given), deque()
         if not given:
