@@ -127,7 +127,7 @@ class _Pool:
         self.slots: list[_Slot] = []
         self.again: deque[int] = deque()  # given to a worker that was gone before it began with them
         self.codes: dict[int, bytes] = {}
-        self.alike: dict[tuple[int | str, ...], int] = {}
+        self.alike: dict[tuple[object, ...], int] = {}
         self.facts = b""
         self.selector = selectors.DefaultSelector()
         self.woken, self.waker = os.pipe()
