@@ -19,7 +19,6 @@ from flowbook.engine.executors import LocalDaskExecutor, LocalExecutor, ThreadEx
 from flowbook.engine.executors.processes import ProcessExecutor
 from flowbook.engine.journey import RemoteError, WorkerLost
 from flowbook.states import Cancelled, Failed, Mapped, Skipped, State, Success, TimedOut, TriggerFailed
-from tests.engine.random_maps import COUNT, endings, random_flow
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the bodies below ask for POSIX")
 
@@ -516,11 +515,3 @@ def test_names_and_classes_mean_the_executor() -> None:
     assert isinstance(executor_of(LocalDaskExecutor(scheduler="sync")), LocalExecutor)
     with pytest.raises(ValueError, match="workers=0 must be at least 1"):
         ProcessExecutor(workers=0)
-
-
-def test_random_flows_end_in_processes_as_they_do_here() -> None:
-    for seed in range(COUNT):
-        flow = random_flow(seed)
-        here = endings(flow, flow.run(show=False, clock="fast").result)
-        there = endings(flow, run(flow, clock="fast").result)
-        assert there == here, f"seed {seed}"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,11 +18,10 @@ def test_how_a_flow_with_maps_ends_does_not_depend_on_the_order(seed: int, chanc
     assert first_come == last_come == run_in_random_order(flow, Random(chance))
 
 
-@pytest.mark.parametrize("executor", ["local", "threads"])
-def test_executors_agree_with_the_machine_driven_by_hand(executor: str) -> None:
+def test_a_run_agrees_with_the_machine_driven_by_hand() -> None:
     for seed in range(COUNT):
         flow = random_flow(seed)
-        state = flow.run(show=False, clock="fast", executor=executor)
+        state = flow.run(show=False, clock="fast")
         assert endings(flow, state.result) == run_in_random_order(flow, Random(seed)), f"seed {seed}"
 
 
