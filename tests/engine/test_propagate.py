@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from random import Random
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from flowbook import Flow, Task, task, triggers
+from flowbook import Flow, Task, signals, task, triggers
 from flowbook.engine.propagate import propagate
 from flowbook.errors import FlowError
 from flowbook.states import Cancelled, Failed, Looped, Paused, Pending, Running, Skipped, State, Success
+from tests.engine.random_maps import TRIGGERS
 
 
 @task
@@ -90,3 +94,44 @@ def test_a_task_of_another_flow_is_refused() -> None:
     flow, _, _ = two()
     with pytest.raises(FlowError, match="is not in flow 'two'"):
         propagate(flow, {never: Failed()})
+
+
+# -- the law: what is worked out is what happens -----------------------------------------------------------------------
+
+HOW: dict[str, type[State]] = {"ok": Success, "fail": Failed, "skip": Skipped}
+
+
+@task
+def ends(how: str, **upstream: Any) -> str:
+    if how == "fail":
+        raise ValueError("by plan")
+    if how == "skip":
+        raise signals.SKIP("by plan")
+    return how
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 100_000))
+def test_what_is_worked_out_is_what_a_real_run_comes_to(seed: int) -> None:
+    dice = Random(seed)
+    assumed: dict[Task, State] = {}
+    made: list[Task] = []
+    with Flow("law") as flow:
+        for place in range(dice.randrange(1, 12)):
+            how = dice.choice(["ok", "ok", "fail", "skip"])
+            options = {
+                "name": f"t{place}",
+                "trigger": dice.choice(TRIGGERS),
+                "skip_on_upstream_skip": dice.random() < 0.6,
+            }
+            before: dict[str, Any] = {
+                f"x{one.name}": one for one in dice.sample(made, min(len(made), dice.randrange(4)))
+            }
+            one = ends(how, **before, task_args=options)
+            made.append(one)
+            if how != "ok":
+                assumed[one] = HOW[how]()
+    real = flow.run(show=False).result
+    assert {one.name: type(state) for one, state in propagate(flow, assumed).items()} == {
+        one.name: type(real[one]) for one in made
+    }
