@@ -32,7 +32,7 @@ if _TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Reached as attributes in programs for the reference API; loaded when somebody does.
-_PARTS = ("core", "engine", "executors", "schedules", "utilities")
+_PARTS = ("caching", "core", "engine", "executors", "results", "schedules", "serializers", "utilities")
 
 
 def __getattr__(name: str) -> ModuleType:

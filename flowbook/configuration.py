@@ -25,9 +25,13 @@ __all__ = ["DEFAULTS", "PREFIX", "Config", "config", "configuration_from"]
 PREFIX = "FLOWBOOK__"
 
 DEFAULTS: dict[str, Any] = {
+    # where flowbook keeps what belongs to this person: results, …
+    "home_dir": "~/.flowbook",
     "flows": {
         # check each edge (duplicate keys, cycles) when it is made rather than when the flow is validated or run
         "eager_edge_validation": False,
+        # write results: None when a task or its flow says where, False never (True says what None does)
+        "checkpointing": None,
     },
     "tasks": {"defaults": {"max_retries": 0, "retry_delay": None, "timeout": None}},
     "logging": {

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Context",
     "Frame",
+    "caches",
     "context",
     "current_flow",
     "current_frame",
@@ -33,6 +34,9 @@ __all__ = [
     "install_frame",
     "restore_frame",
 ]
+
+# The results that tasks have kept with ``cache_for``, by cache key; they live as long as this process.
+caches: dict[str, list[Any]] = {}
 
 _given: ContextVar[Mapping[str, Any]] = ContextVar("flowbook_given", default=MappingProxyType({}))
 
@@ -119,6 +123,8 @@ class Context:
             return given[key]
         if key == "config":
             return config
+        if key == "caches":
+            return caches
         raise KeyError(key)
 
     def get(self, key: str, default: Any = None) -> Any:

@@ -11,7 +11,7 @@ from flowbook.edges import Edge
 from flowbook.errors import FlowError, giving, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
-from flowbook.tasks.options import checked_handlers, warn_unused
+from flowbook.tasks.options import checked_handlers, checked_result, warn_unused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,8 @@ class Flow(GrowingGraph):
 
     Args:
         name: how people call it.
-        schedule, executor, run_config, storage, result: how and where it is run.
+        schedule, executor, run_config, storage: how and where it is run.
+        result: where the results of its tasks are written, for those which do not say it themselves.
         tasks, edges: what it starts with.
         reference_tasks: the tasks whose states decide the state of the flow; the terminal tasks when not given.
         state_handlers: called as ``handler(flow, old_state, new_state)``; may return another state.
@@ -86,8 +87,8 @@ class Flow(GrowingGraph):
         self.executor = executor
         self.run_config = run_config
         self.storage = storage
-        self.result = result
-        warn_unused(f"flow {shown(name, 40)}", schedule=schedule, run_config=run_config, storage=storage, result=result)
+        self.result = checked_result(result)
+        warn_unused(f"flow {shown(name, 40)}", schedule=schedule, run_config=run_config, storage=storage)
         self.terminal_state_handler = terminal_state_handler
         self.state_handlers = checked_handlers(state_handlers, on_failure)
         self.last_run: FlowRun | None = None

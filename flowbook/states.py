@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowbook.contexts import context as run_context
 from flowbook.contexts import current_tags
 from flowbook.errors import shown
+from flowbook.results.base import NoResult, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,11 +105,16 @@ class State:
         cached_inputs: dict[str, Any] | None = None,
     ) -> None:
         self.message = message
-        self.result = result
         tags = current_tags()
         if tags:
             context = {"tags": sorted(tags), **(context or {})}
-        self._extra = {"context": context, "cached_inputs": cached_inputs} if context or cached_inputs else None
+        self._extra: dict[str, Any] | None = (
+            {"context": context, "cached_inputs": cached_inputs} if context or cached_inputs else None
+        )
+        if isinstance(result, Result):
+            self._result = result
+        else:
+            self.result = result
 
     @property
     def context(self) -> dict[str, Any]:
@@ -119,6 +125,33 @@ class State:
     def cached_inputs(self) -> dict[str, Any]:
         """The inputs to use when the run is taken up again."""
         return (self._extra or {}).get("cached_inputs") or {}
+
+    @property
+    def _result(self) -> Result:
+        """The value together with where it is kept; `NoResult` when there is neither."""
+        kept: Result | None = (self._extra or {}).get("kept")
+        if kept is not None:
+            return kept.from_value(self.result)
+        return NoResult if self.result is None else Result(self.result)
+
+    @_result.setter
+    def _result(self, result: Result) -> None:
+        self.result = result.value
+        kept = None if result.location is None else result.from_value(None)  # the value is here already
+        if kept is not None or self._extra is not None:
+            self._extra = {**(self._extra or {}), "kept": kept}  # a dict of its own: states share their task's tags
+
+    def load_result(self, result: Result | None = None) -> State:
+        """Read the value from where it is kept, unless it is here already; return the state itself.
+
+        Args:
+            result: knows how to read; the one that wrote it when not given.
+
+        """
+        kept = self._result
+        if self.result is None and isinstance(kept.location, str):
+            self._result = (result if result is not None else kept).read(kept.location)
+        return self
 
     def __repr__(self) -> str:
         name = type(self).__name__

@@ -31,13 +31,27 @@ GENERATED = {"js/src/look.ts", "js/src/protocol.ts"}
 VERBS = {"bench", "build", "check", "demo", "golden", "install", "run", "test"}
 
 # What `import flowbook` must not load: each costs time, or ties plain Python code to Jupyter.
-HEAVY = ("IPython", "asyncio", "cronsim", "dask", "dateutil", "graphviz", "ipywidgets", "networkx", "sqlite3")
+HEAVY = (
+    "IPython",
+    "asyncio",
+    "cronsim",
+    "dask",
+    "dateutil",
+    "fsspec",
+    "graphviz",
+    "ipywidgets",
+    "networkx",
+    "pandas",
+    "sqlite3",
+)
 
 # Beyond the standard library, the lower floors may import this, and only where it says.
-ALLOWED_BELOW = {
-    "cloudpickle": "flowbook/engine/executors/",
+ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
+    "cloudpickle": ("flowbook/engine/executors/", "flowbook/serializers.py"),
     "cronsim": "flowbook/schedules/clocks.py",
     "dateutil": "flowbook/schedules/clocks.py",
+    "fsspec": "flowbook/results/cloud.py",
+    "pandas": "flowbook/serializers.py",
 }
 
 FLOORS_ABOVE = ("flowbook/view/", "flowbook/notebook/", "flowbook/cli.py")

@@ -11,7 +11,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from flowbook.configuration import config
-from flowbook.contexts import context, install_frame, restore_frame
+from flowbook.contexts import caches, context, install_frame, restore_frame
+from flowbook.engine.keeping import run_name
 from flowbook.errors import FlowError, shown
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class RunFrame:
         return {**self.runner.given, **self.runner.task_contexts.get(self.task, {})}
 
     def _answers(self, key: str) -> bool:
+        if key == "task_run_name":  # looking whether there is one must not fill in its template
+            return self.task != NO_TASK and self.described.task_run_name is not None
         try:
             _ANSWERS[key](self)
         except KeyError:
@@ -166,6 +169,13 @@ def _loop(place: int) -> Callable[[RunFrame], Any]:
     return answer
 
 
+def _run_name(frame: RunFrame) -> str:
+    if frame.described.task_run_name is None:
+        raise KeyError("task_run_name")
+    inputs = frame.runner.arguments(frame.number)
+    return run_name(frame, frame.described, frame.runner.plan.defaults, inputs)
+
+
 _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "date": lambda frame: frame.date,
     "today": _day(0, "%Y-%m-%d"),
@@ -189,6 +199,10 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "task_loop_result": _loop(1),
     "resume": lambda frame: frame.number in frame.runner.machine.resumed,
     "logger": _logger,
+    "task_run_name": _run_name,
+    "caches": lambda frame: caches,  # noqa: ARG005 - likewise
+    "checkpointing": lambda frame: config.flows.checkpointing,  # noqa: ARG005
+    "_now": lambda frame: frame.runner.clock.now(),
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
     "map_index": lambda frame: frame.runner.plan.map_index(frame.number),
 }

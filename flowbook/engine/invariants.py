@@ -32,7 +32,7 @@ _LEGAL: tuple[tuple[type[State], tuple[type[State], ...]], ...] = (
     (Running, (Pending, Running, Finished)),
     (Looped, (Pending, Running, Finished)),
     (Failed, (Pending, Finished)),  # another attempt waits first, if only for no time
-    (Finished, ()),
+    (Finished, ()),  # but see is_legal about what is kept
     (Pending, (Pending, Running, Finished)),
 )
 
@@ -41,6 +41,8 @@ def is_legal(before: State, after: State) -> bool:
     """Tell whether a task run may go from one state to another."""
     if isinstance(after, Cancelling) and not isinstance(before, Running):
         return False
+    if type(before) is Success:  # a success whose result is kept goes on to Cached, and handlers have their say in it
+        return isinstance(after, (Finished, Pending))
     return next((isinstance(after, allowed) for kind, allowed in _LEGAL if isinstance(before, kind)), False)
 
 

@@ -27,6 +27,7 @@ Data sheet (all lists are indexed by the task's number in the plan):
   state of the task.
 * ``families``: the mapped tasks that were spread; their children have the numbers after those of all tasks.
 * ``undecided``: tasks that were flagged and whose waiting is over; empty between two moves.
+* ``kept``: what was found when a kept result was looked for, and why it was taken or not.
 * ``runs``, ``loops``, ``resumed``: attempts after the first, loop indices and results, and tasks a person let go on;
   kept only for the few tasks that have any.
 
@@ -45,6 +46,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowbook import signals
+from flowbook.engine import kept
 from flowbook.engine import messages as m
 from flowbook.engine.ends import failure, innermost, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
@@ -158,6 +160,7 @@ class Machine:
         )
         self.families: dict[int, Family] = {}
         self.family_seeds: dict[int, list[State | None]] = {}
+        self.kept: dict[int, kept.Kept] = {}
         self._seeds: dict[int, State] = {}
         for task, state in (seeds or {}).items():
             self._plant(task, innermost(state))
@@ -169,7 +172,7 @@ class Machine:
             self.loops[task] = (state.loop_count + 1, state.result)
         elif isinstance(state, Resume):
             self.resumed.add(task)
-        elif isinstance(state, Mapped) and not all(child and child.is_successful() for child in state.map_states):
+        elif isinstance(state, Mapped) and not all(map(kept.is_settled, state.map_states)):
             self.family_seeds[task] = state.map_states  # it is spread anew, and only what did not end well is run again
         elif isinstance(state, (Finished, Scheduled)):
             self._seeds[task] = state
@@ -179,7 +182,7 @@ class Machine:
     def begin(self, at: float) -> None:
         """Start the run: every task with nothing upstream is decided on."""
         self._say(at, FLOW, Running("Running flow."))
-        for task in [task for task, state in self._seeds.items() if isinstance(state, Finished)]:
+        for task in [task for task, state in self._seeds.items() if kept.is_begun_with(state)]:
             self.enter(task, self._seeds.pop(task), at, may_retry=False)
         self.undecided.extend(self.plan.structure.roots)
         self._settle(at)
@@ -203,6 +206,9 @@ class Machine:
         elif isinstance(stimulus, m.VerdictAnswered):
             if self.asking.pop(stimulus.task, None) is not None:  # else the run was cancelled meanwhile
                 self._take_verdict(stimulus.task, stimulus.verdict, at)
+        elif isinstance(stimulus, m.KeptAnswered):
+            if self.asking.pop(stimulus.task, None) is not None:
+                kept.take_kept(self, stimulus.task, stimulus.kept, at)
         elif isinstance(stimulus, m.WidthAnswered):
             if self.asking.pop(stimulus.task, None) is not None:
                 take_supplies(self, stimulus.task, stimulus.supplies, at)
@@ -236,8 +242,8 @@ class Machine:
     def returned(self, task: int, value: Any, at: float) -> None:
         """Note that a body returned a value."""
         if self.states[task] is not RUNNING:
-            # handlers have a say, or the run was cancelled meanwhile
-            self._ended(task, Success(SUCCEEDED, result=value), at)
+            # handlers have a say, the value is kept somewhere, or the run was cancelled meanwhile
+            self._ended(task, kept.succeeded(SUCCEEDED, value), at)
             self._settle(at)
             return
         state = _new(Success)  # what Success(SUCCEEDED, value) makes, without looking for tags
@@ -384,6 +390,10 @@ class Machine:
                 self.asking[task] = Asked()
                 self.instructions.append(m.AskWidth(task))
             return
+        if kept.is_to_be_asked(self, task):
+            self.asking[task] = Asked()
+            self.instructions.append(kept.ask_kept(self, task))
+            return
         trigger = described.trigger
         if trigger is manual_only and task in self.resumed:
             self._take_verdict(task, Verdict(passed=True, reason="A person let the task go on."), at)
@@ -412,8 +422,10 @@ class Machine:
         """Make a task ready, after its handlers have seen that it is going to run."""
         if self.plan.handled[task]:
             self._ask(task, Asked(Running(RUNNING.message)))
-        else:
-            self.ready.append(task)
+            return
+        if self.plan.keeps[task]:
+            self.approved[task] = self._completed(task, Running(RUNNING.message))  # a state of its own, see `returned`
+        self.ready.append(task)
 
     def _ask(self, task: int, asked: Asked) -> None:
         self.asking[task] = asked
@@ -454,7 +466,7 @@ class Machine:
     def enter(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Give a task run its new state and draw the consequences."""
         if isinstance(state, Running):  # what handlers agreed to begin with: said when the body begins
-            if isinstance(self.states[task], Failed):
+            if isinstance(self.states[task], (Failed, Success)):
                 self._say(at, task, Pending("Runs again at once, as its state handlers want it."))
             self.approved[task] = self._completed(task, state)
             self.ready.append(task)
@@ -466,6 +478,8 @@ class Machine:
             self._approve(task)
         elif isinstance(state, Failed) and may_retry and self._has_attempts_left(task, state):
             self.move(task, self._retrying(task, state, at), at)
+        elif type(state) is Success and (cached := kept.after_success(self, task, state, at)) is not None:
+            self.move(task, cached, at, may_retry=False)
         elif isinstance(state, Finished):
             self._finish(task, state)
         elif isinstance(state, Resume):

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from flowbook.engine.kept import is_settled
 from flowbook.events import Spread
-from flowbook.states import Failed, Mapped, Skipped, State, Success
+from flowbook.states import Cached, Failed, Mapped, Skipped, State, Success
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -248,8 +249,10 @@ def _spread(machine: Machine, parent: int, supplies: tuple[Supply, ...], at: flo
 def _plant_children(machine: Machine, children: range, seeds: Iterable[State | None], at: float) -> None:
     """Take in what a run before this one left of mapped children: what ended well is kept."""
     for child, seed in zip(children, seeds, strict=False):
-        if seed is not None and seed.is_successful():
+        if seed is not None and is_settled(seed):
             machine.enter(child, seed, at, may_retry=False)
+        elif isinstance(seed, Cached):
+            machine._seeds[child] = seed  # noqa: SLF001 - the machine's own books: it has to prove itself again
 
 
 def _catch_up(machine: Machine, source: Family, family: Family) -> None:

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from flowbook.engine.coroutines import awaited
+from flowbook.engine.keeping import KeepingBody, keeping_body
 from flowbook.errors import FlowError, shown
+from flowbook.parameters import Parameter
 from flowbook.tasks.base import attribute_changes
 from flowbook.triggers import all_successful
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from flowbook.edges import Edge
     from flowbook.engine.mapping import Family
     from flowbook.flows import Flow
+    from flowbook.results.base import Result
     from flowbook.tasks.base import Task
 
 __all__ = ["GATHERED", "Plan", "Slugs", "Structure"]
@@ -150,9 +153,12 @@ class Plan:
         slugs: the slug of each number.
         described: the task of each number; a mapped child's is that of its family.
         bodies: the function to call for each task.
-        special: whether a task must be looked at before it may run, because it has a trigger of its own.
+        special: whether a task must be looked at before it may run, because it has a trigger of its own or
+            its result is kept.
         handled: whether a task has state handlers.
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
+        keeps: whether a task's result is kept for later runs, or written somewhere.
+        defaults: what the flow's parameters are when they are not given.
         extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
 
@@ -160,12 +166,14 @@ class Plan:
 
     __slots__ = (
         "bodies",
+        "defaults",
         "described",
         "extras",
         "flow",
         "guarded",
         "handled",
         "homes",
+        "keeps",
         "reference",
         "slugs",
         "special",
@@ -177,14 +185,16 @@ class Plan:
             structure = flow._memoised("structure", lambda: Structure(flow))  # noqa: SLF001 - kept until the flow changes
         assert structure is not None
         kept = flow._memo.get("described")  # noqa: SLF001 - likewise, and until an attribute of any task is set
-        if kept is None or kept[0] != attribute_changes[0]:
-            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks))  # noqa: SLF001
+        if kept is None or kept[0] != attribute_changes[0] or kept[7] is not flow.result:
+            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks, flow.result))  # noqa: SLF001
         self.structure = structure
         self.flow = flow
         self.bodies: list[Callable[..., Any]] = kept[1]
         self.special: list[bool] = kept[2]
         self.guarded: list[bool] = kept[3]
         self.extras: list[dict[str, Any] | None] = kept[4]
+        self.keeps: list[bool] = kept[5]
+        self.defaults: dict[str, Any] = kept[6]
         # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
         chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
@@ -197,13 +207,14 @@ class Plan:
             self.described = list(structure.tasks)
             self.slugs = Slugs(structure.slugs, self.homes)
             self.bodies, self.guarded, self.extras = list(self.bodies), list(self.guarded), list(self.extras)
+            self.keeps = list(self.keeps)
 
     def spread(self, family: Family) -> None:
         """Give the children of a mapped task their numbers: the next ones."""
         parent, width = family.parent, family.width
         self.homes.extend([family] * width)
         described: Any = self.described
-        columns: tuple[list[Any], ...] = (described, self.bodies, self.guarded, self.extras, self.handled)
+        columns: tuple[list[Any], ...] = (described, self.bodies, self.guarded, self.extras, self.handled, self.keeps)
         for column in columns:
             column.extend([column[parent]] * width)
 
@@ -251,11 +262,30 @@ class Plan:
         return found
 
 
-def _described(tasks: tuple[Task, ...]) -> tuple[list[Any], list[bool], list[bool], list[dict[str, Any] | None]]:
-    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry."""
+def _described(tasks: tuple[Task, ...], default: Result | None) -> tuple[Any, ...]:
+    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry.
+
+    Args:
+        tasks: the tasks by number.
+        default: where the flow keeps results.
+
+    """
+    optional = [task for task in tasks if isinstance(task, Parameter) and not task.required]
+    defaults = {task.name: task.default for task in optional}
+    bodies: list[Any] = [task.run for task in tasks]
+    keeps = [False] * len(tasks)
+    for number, task in enumerate(tasks):
+        if task.result is not None or task.target is not None or task.task_run_name is not None or default is not None:
+            bodies[number] = keeping_body(task, default, defaults)
+            keeps[number] = isinstance(bodies[number], KeepingBody) or task.target is not None
+        if task.cache_for is not None:
+            keeps[number] = True
     return (
-        awaited([task.run for task in tasks]),
-        [task.trigger is not all_successful for task in tasks],
+        awaited(bodies),
+        [task.trigger is not all_successful or keep for task, keep in zip(tasks, keeps, strict=True)],
         [bool(task.timeout) or task.log_stdout for task in tasks],
         [{"context": {"tags": sorted(task.tags)}, "cached_inputs": None} if task.tags else None for task in tasks],
+        keeps,
+        defaults,
+        default,
     )

@@ -85,6 +85,8 @@ class Runner:
     run_id: str
     name: str
     parameters: dict[str, Any]
+    clock: Clock
+    interruption: Interruption
 
     def __init__(
         self,
@@ -104,6 +106,7 @@ class Runner:
         self.run_id = run_id
         self.name = name
         self.parameters = dict(parameters or {})
+        self.all_parameters: dict[str, Any] = {**plan.defaults, **self.parameters}
         self.given = dict(given or {})
         self.task_contexts = dict(task_contexts or {})
         self.task_handlers = tuple(task_handlers)
@@ -164,7 +167,7 @@ class Runner:
         elif isinstance(instruction, m.StopBody):
             if self.stop_body is not None:
                 self.stop_body(instruction.task)
-        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger, m.AskWidth)):
+        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger, m.AskKept, m.AskWidth)):
             if instruction.task in self.machine.asking:  # else the run was cancelled meanwhile
                 self.ask(instruction)
         else:

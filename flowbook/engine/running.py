@@ -19,6 +19,7 @@ from flowbook.engine.executors import LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
+from flowbook.engine.keeping import remember
 from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.questions import consult
@@ -262,6 +263,8 @@ def _close(run: FlowRun) -> None:
         return
     state = machine.outcome()
     if state.is_finished():
+        if machine.kept:
+            remember(runner)
         state = _after_terminal_handler(run, state)
         if flow.state_handlers:
             answered, _ = consult(flow, flow.state_handlers, machine.flow_state, state)

@@ -13,7 +13,7 @@ from flowbook.engine.invariants import is_final
 from flowbook.engine.mapping import upstream_numbers
 from flowbook.errors import shown
 from flowbook.events import event_of
-from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, TriggerFailed
+from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, Success, TriggerFailed
 
 if TYPE_CHECKING:
     from flowbook.engine.runner import Runner
@@ -106,7 +106,7 @@ _TROUBLE = (Failed, Skipped, Cancelled)
 
 def sentence(runner: Runner, task: int) -> str:
     """Return one sentence that says why a task is in the state it is in."""
-    return _ended(_why(runner, task))
+    return " ".join(_ended(words) for words in (_why(runner, task), _kept(runner, task)) if words)
 
 
 def _why(runner: Runner, task: int) -> str:
@@ -125,6 +125,16 @@ def _why(runner: Runner, task: int) -> str:
     if isinstance(state, Cancelled):
         return state.message or "The run was cancelled."
     return state.message or f"It is {type(state).__name__}."
+
+
+def _kept(runner: Runner, task: int) -> str:
+    """Say why a task was or was not taken from what is kept, and where its result is kept now."""
+    state, found = runner.machine.states[task], runner.machine.kept.get(task)
+    words = found.why if found is not None else ""
+    place = state._result.location if isinstance(state, Success) else None  # noqa: SLF001 - the reference API's name
+    if place is not None and (found is None or found.state is None):
+        words = f"{words} Its result was written to {shown(place)}.".strip()
+    return "" if words == state.message else words
 
 
 def _kept_from_running(runner: Runner, task: int, state: State) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 
+from flowbook.caching import never_use
 from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.mapping import like, options_when_mapped, unmappable
@@ -87,12 +88,16 @@ class Task:
         timeout: seconds (or a timedelta of whole seconds) an attempt may take.
         trigger: decides from the states upstream whether the task may run.
         skip_on_upstream_skip: skip this task when one upstream was skipped (looked at before the trigger).
-        cache_for, cache_validator, cache_key: keep the result for later runs.
-        checkpoint, result, target: where and whether the result is written.
+        cache_for: how long the result may stand for later runs; in memory.
+        cache_validator: decides whether it may, as ``validator(state, inputs, parameters)``; see `flowbook.caching`.
+        cache_key: the name it is kept under, to share it between tasks; the task's name when not given.
+        checkpoint: False keeps the result from being written.
+        result: where it is written, as `flowbook.results.LocalResult`; the flow's when not given.
+        target: the location it is written to; a task whose target exists already is not run.
         state_handlers: called as ``handler(task, old_state, new_state)`` at each change; may return another state.
         on_failure: called as ``on_failure(task, state)`` when an attempt failed.
         log_stdout: send what the body prints to the task's logger.
-        task_run_name: a template or callable for the name of a run.
+        task_run_name: a template or callable for the name of a run, ``context.task_run_name``.
         nout: how many results the task returns, for unpacking.
 
     Raises:
@@ -183,22 +188,16 @@ class Task:
         self.timeout = options.checked_timeout(timeout)
         self.trigger: Trigger = options.checked_trigger(trigger)
         self.skip_on_upstream_skip = skip_on_upstream_skip
-        self.cache_for = cache_for
-        self.cache_validator = cache_validator
-        self.cache_key = cache_key
+        owner = f"task {shown(self.name, 40)}"
+        self.cache_for = options.checked_cache_for(cache_for)
+        self.cache_validator = options.checked_validator(cache_validator, cache_for, owner)
+        self.cache_key = options.checked_cache_key(cache_key)
         self.checkpoint = checkpoint
         self.state_handlers = options.checked_handlers(state_handlers, on_failure)
         self.log_stdout = log_stdout
-        self.result = result
-        self.target = target
-        self.task_run_name = task_run_name
-        options.warn_unused(
-            f"task {shown(self.name, 40)}",
-            cache_for=cache_for,
-            target=target,
-            result=result,
-            task_run_name=task_run_name,
-        )
+        self.target = options.checked_template("target", target)
+        self.result = options.placed(options.checked_result(result), target, owner)
+        self.task_run_name = options.checked_template("task_run_name", task_run_name)
         self.nout = self.run_signature.nout if nout is None else options.checked_nout(nout)
         values = given_values()
         self.tags.update(values.get("tags") or ())
@@ -357,6 +356,8 @@ class Task:
             check = options.CHECKS.get(name)
             setattr(self, name, value if check is None else check(value))
         options.check_retries(self.max_retries, self.retry_delay, task_args.keys())
+        if "cache_for" in task_args and "cache_validator" not in task_args and self.cache_validator is never_use:
+            self.cache_validator = options.checked_validator(None, self.cache_for, "")
 
     def __call__(
         self,

@@ -113,6 +113,9 @@ def _item(task: Task, key: Any) -> Task:
     name = f"{task.name}[{key.name if isinstance(key, Task) else shown(key, 60)}]"
     made = GetItem(name=name, checkpoint=task.checkpoint)
     made.result = task.result  # it was given to the task, not to the item
+    if made.result is not None and made.result.location is not None:
+        made.result = made.result.copy()  # the item would be written over the whole
+        made.result.location = None
     return made.bind(task, key)
 
 
