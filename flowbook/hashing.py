@@ -70,7 +70,8 @@ def _container(value: Any, kind: type, above: dict[int, int]) -> bytes:
             found = read(loaded, value, above)
             if found is not None:
                 return found
-    if isinstance(value, (type, ModuleType, BuiltinFunctionType)):
+    is_bound = not isinstance(getattr(value, "__self__", None), (ModuleType, type(None)))
+    if isinstance(value, (type, ModuleType)) or (isinstance(value, BuiltinFunctionType) and not is_bound):
         return _hashed("named", _name(value))
     if isinstance(value, FunctionType):
         return _function(value, above)

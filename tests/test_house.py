@@ -39,12 +39,14 @@ HEAVY = (
     "dask",
     "dateutil",
     "distributed",
+    "fsspec",
     "graphviz",
     "httpx",
     "ipywidgets",
     "jinja2",
     "nbformat",
     "networkx",
+    "pandas",
     "pydantic",
     "sqlite3",
     "subprocess",
@@ -53,11 +55,18 @@ HEAVY = (
 
 # Beyond the standard library, the lower floors may import this, and only where it says.
 ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
-    "cloudpickle": ("flowbook/engine/executors/", "flowbook/saving.py", "flowbook/utilities/debug.py"),
+    "cloudpickle": (
+        "flowbook/engine/executors/",
+        "flowbook/engine/journey.py",
+        "flowbook/saving.py",
+        "flowbook/serializers.py",
+        "flowbook/utilities/debug.py",
+    ),
     "cronsim": "flowbook/schedules/clocks.py",
     "dask": "flowbook/engine/executors/dask",
     "dateutil": "flowbook/schedules/clocks.py",
     "distributed": "flowbook/engine/executors/dask",
+    "fsspec": "flowbook/results/cloud.py",
     # bodies of tasks load what they need when they run
     "httpx": "flowbook/tasks/http.py",
     "jinja2": "flowbook/tasks/templates/jinja2.py",
@@ -65,6 +74,7 @@ ALLOWED_BELOW: dict[str, str | tuple[str, ...]] = {
     "nbconvert": "flowbook/tasks/jupyter.py",
     "nbformat": "flowbook/tasks/jupyter.py",
     "papermill": "flowbook/tasks/jupyter.py",
+    "pandas": "flowbook/serializers.py",
     "pydantic": "flowbook/forms.py",
     "tomli": "flowbook/configuration.py",
 }

@@ -591,7 +591,5 @@ def test_an_unknown_option_offers_the_nearest_known_one() -> None:
 
 
 def test_options_that_do_nothing_yet_are_said_to_do_nothing() -> None:
-    with pytest.warns(UserWarning, match="cache_for of task 'Task' has no effect in this version"):
-        Task(cache_for=dt.timedelta(hours=1))
     with pytest.warns(UserWarning, match="storage of flow 'nightly' has no effect in this version"):
         Flow("nightly", storage=object())

@@ -359,8 +359,9 @@ class Machine:
         """Return a new state, with text for a message, and with the tags of its task when the machine made it."""
         if type(state.message) not in _TEXT:
             state.message = said(state.message)  # FAIL(error): events carry text
-        if state._extra is None:  # noqa: SLF001 - a state's own slots
-            state._extra = self._extras[task]  # noqa: SLF001
+        extra, own = state._extra, self._extras[task]  # noqa: SLF001 - a state's own slots
+        if extra is None or "context" not in extra:  # there may be the place where its result is kept
+            state._extra = {**own, **extra} if own and extra else own or extra  # noqa: SLF001
         return state
 
     def _note(self, at: float, text: str) -> None:

@@ -27,7 +27,8 @@ class LocalResult(Result):
     them, can be read by their owner only.
 
     Args:
-        dir: the folder, which is made when something is written; ``results`` in the setting ``home_dir`` by default.
+        dir: the folder, which is made when something is written; when not given, ``results`` in the setting
+            ``home_dir``.
         validate_dir: refuse a folder that is a file, and make it independent of later changes of the working folder.
         value: as for `Result`.
         location: likewise: the path below the folder, or an absolute one.

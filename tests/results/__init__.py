@@ -1,0 +1,3 @@
+"""Tests of results."""
+
+from __future__ import annotations
