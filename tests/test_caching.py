@@ -157,7 +157,7 @@ JSON_LIKE = st.recursive(
 def test_two_values_have_one_token_only_if_they_are_written_alike(one: Any, other: Any) -> None:
     def ordered(value: Any) -> str:
         if isinstance(value, dict):
-            return repr(sorted((key, ordered(item)) for key, item in value.items()))
+            return f"dict {sorted((key, ordered(item)) for key, item in value.items())}"
         return repr([ordered(item) for item in value]) if isinstance(value, list) else repr(value)
 
     def kind(value: Any) -> str:
