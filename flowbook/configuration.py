@@ -45,6 +45,8 @@ DEFAULTS: dict[str, Any] = {
         # write results: None when a task or its flow says where, False never (True says what None does)
         "checkpointing": None,
     },
+    # where bodies run when neither the call nor the flow says: a name, or the dotted name of a class
+    "engine": {"executor": {"default_class": "local"}},
     "tasks": {"defaults": {"max_retries": 0, "retry_delay": None, "timeout": None}},
     "logging": {
         "level": "INFO",
@@ -169,7 +171,7 @@ def _take_file(made: Config, given: Mapping[str, Any]) -> None:
             unknown = [f"context.{key}" for key in value if key != "secrets"] if isinstance(value, dict) else [name]
             if unknown:
                 _warn_of(f"{', '.join(unknown)} in the settings file", "only [context.secrets] is known there.")
-        elif name not in made and isinstance(value, dict) and not nearest(name, made):
+        elif name not in made and isinstance(value, dict) and not nearest(name, made, likeness=0.75):
             made.__dict__[name] = Config(value)
         else:
             _take(made, (name,), value, f"{name} in the settings file")

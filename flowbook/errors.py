@@ -58,15 +58,20 @@ def shown(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
     return f"{text[:half]}…{text[len(text) - (limit - 1 - half) :]}"
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return a sentence that offers the nearest known name, or an empty text.
+
+    Args:
+        name: the unknown name.
+        known: all known ones.
+        likeness: how alike the two must be, from 0 to 1, as `difflib` counts.
 
     >>> nearest("exectuor", ["executor", "context"])
     " Did you mean 'executor'?"
     """
     import difflib  # noqa: PLC0415 - a message is rare, an import is not
 
-    match = difflib.get_close_matches(name, list(known), n=1)
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
     return f" Did you mean {shown(match[0])}?" if match else ""
 
 

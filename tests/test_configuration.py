@@ -70,7 +70,7 @@ def test_a_variable_that_names_no_setting_warns_and_changes_nothing(variable: st
 def test_unknown_settings_are_refused_with_the_nearest_one() -> None:
     made = Config(DEFAULTS)
     with pytest.raises(
-        AttributeError, match=r"no setting 'flow' here\. Did you mean 'flows'\? Known: flows, home_dir, logging"
+        AttributeError, match=r"no setting 'flow' here\. Did you mean 'flows'\? Known: engine, flows, home_dir, logging"
     ):
         made.flow  # noqa: B018 - looked at, not used
     with pytest.raises(UnknownArgument, match=r"unknown setting 'flow'\. Did you mean 'flows'"):

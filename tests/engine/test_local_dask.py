@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from flowbook import Flow, task
+from flowbook import Flow, config, task
 from flowbook.errors import UnknownArgument
 from flowbook.executors import LocalDaskExecutor
 
@@ -55,3 +55,15 @@ def test_what_is_not_known_is_named_with_what_is_nearest() -> None:
         LocalDaskExecutor(num_worker=2)
     with pytest.raises(ValueError, match="workers=0 must be at least 1"):
         LocalDaskExecutor(num_workers=0)
+
+
+@pytest.mark.parametrize("named", ["threads", "ThreadExecutor", "flowbook.executors.ThreadExecutor"])
+def test_the_setting_says_where_bodies_run_when_nobody_else_does(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config.engine.executor, "default_class", named)
+    with Flow("configured") as flow:
+        pass
+    flow.run(show=False)
+    assert flow.last_run is not None
+    assert flow.last_run.executor.name == "threads"
+    flow.run(show=False, executor="local")
+    assert flow.last_run.executor.name == "local"

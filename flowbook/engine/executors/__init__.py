@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from flowbook.configuration import config
 from flowbook.engine.executors.local import LocalExecutor
 from flowbook.engine.executors.local_dask import LocalDaskExecutor
 from flowbook.engine.executors.threads import ThreadExecutor
@@ -70,7 +71,7 @@ def __getattr__(name: str) -> Any:
 
 
 def executor_of(executor: Any) -> Executor:
-    """Return the executor meant by a name, a class, an executor, or None.
+    """Return the executor meant by a name, a class, an executor, or None, which means the one that is configured.
 
     Raises:
         UnknownArgument: none of these.
@@ -80,8 +81,11 @@ def executor_of(executor: Any) -> Executor:
 
     """
     if executor is None:
-        return LocalExecutor()
+        executor = str(config.engine.executor.default_class)
     if isinstance(executor, str):
+        executor = executor.rpartition(".")[2]  # flowbook.executors.ThreadExecutor
+        if executor in __all__[:-1] and executor != "Executor":
+            return executor_of(globals().get(executor) or __getattr__(executor))
         if executor in _NAMES:
             made: Executor = _NAMES[executor]()
             return made
