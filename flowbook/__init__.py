@@ -24,6 +24,9 @@ from flowbook.flows import Flow
 from flowbook.mapping import flatten, mapped, unmapped
 from flowbook.parameters import Parameter
 from flowbook.tasks.base import Task
+from flowbook.tasks.control_flow.apply import apply_map
+from flowbook.tasks.control_flow.case import case
+from flowbook.tasks.core.resource_manager import resource_manager
 from flowbook.utilities.tasks import as_task, tags, task
 
 if _TYPE_CHECKING:
@@ -32,7 +35,19 @@ if _TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Reached as attributes in programs for the reference API; loaded when somebody does.
-_PARTS = ("core", "engine", "executors", "schedules", "utilities")
+_PARTS = (
+    "artifacts",
+    "caching",
+    "client",
+    "core",
+    "engine",
+    "executors",
+    "results",
+    "schedules",
+    "serializers",
+    "tasks",
+    "utilities",
+)
 
 
 def __getattr__(name: str) -> ModuleType:
@@ -68,13 +83,16 @@ __all__ = [
     "Flow",
     "Parameter",
     "Task",
+    "apply_map",
     "as_task",
+    "case",
     "config",
     "context",
     "current",
     "flatten",
     "load_ipython_extension",
     "mapped",
+    "resource_manager",
     "signals",
     "states",
     "tags",

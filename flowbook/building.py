@@ -9,8 +9,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowbook.configuration import config
+from flowbook.contexts import given_values
 from flowbook.edges import Edge, checked_key
 from flowbook.errors import CycleError, FlowError, giving, shown
+from flowbook.fitting import check_edge
 from flowbook.graphs import Graph, Node, path_between
 from flowbook.mapping import EdgeAnnotation, flags_of
 from flowbook.parameters import Parameter
@@ -28,6 +30,9 @@ TaskT = TypeVar("TaskT", bound=Task)
 
 class GrowingGraph(Graph):
     """A graph to which tasks and edges can be added."""
+
+    # whether edges between annotations that cannot fit each other are told of
+    checks_types = True
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -50,7 +55,11 @@ class GrowingGraph(Graph):
                 f"{shown(task)} is not a task. Decorate a function with @task, or convert a value with as_task()."
             )
         if task not in self.nodes:
-            self.nodes[task] = Node(self._new_slug(task))
+            node = Node(self._new_slug(task))
+            block = given_values().get("_block")
+            if block is not None:  # the innermost open `with case(...)` or the like
+                block.add_task(task, self)
+            self.nodes[task] = node
             if self._memo:
                 self._memo.clear()
         return task
@@ -229,6 +238,13 @@ class GrowingGraph(Graph):
         node = self.nodes[edge.downstream_task]
         if validating:
             self._refuse_invalid(edge, node)
+        if (
+            edge.key is not None
+            and self.checks_types
+            and edge.downstream_task.run_signature.takes_types
+            and edge.upstream_task.run_signature.gives_type
+        ):
+            check_edge(self.nodes, edge)
         held = node.hold(edge)
         if held is not edge:
             return held

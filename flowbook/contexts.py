@@ -13,8 +13,9 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flowbook.configuration import config
+from flowbook.configuration import config, configured_secrets
 from flowbook.errors import nearest, shown
+from flowbook.redaction import MASK, hide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Context",
     "Frame",
+    "caches",
     "context",
     "current_flow",
     "current_frame",
@@ -33,6 +35,9 @@ __all__ = [
     "install_frame",
     "restore_frame",
 ]
+
+# The results that tasks have kept with ``cache_for``, by cache key; they live as long as this process.
+caches: dict[str, list[Any]] = {}
 
 _given: ContextVar[Mapping[str, Any]] = ContextVar("flowbook_given", default=MappingProxyType({}))
 
@@ -87,6 +92,28 @@ def current_tags() -> Iterable[str]:
     return tags or ()
 
 
+class Secrets(dict[str, Any]):
+    """Secrets by name; who looks at them sees the names, and from then on their values are masked in all text.
+
+    >>> Secrets(PASSWORD="correct horse")
+    {'PASSWORD': '***'}
+    """
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        for value in self.values():
+            hide(value)
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, MASK))
+
+    __str__ = __repr__
+
+
+def _secrets_key() -> tuple[str, ...]:
+    return ("secrets",) if configured_secrets() else ()
+
+
 class Context:
     """What the running task may ask about its run, with attribute and item access.
 
@@ -108,6 +135,11 @@ class Context:
             ) from None
 
     def __getitem__(self, key: str) -> Any:
+        if key == "secrets":
+            return self._secrets()
+        return self._looked_up(key)
+
+    def _looked_up(self, key: str) -> Any:
         given, frame = _given.get(), _frame.get()
         # inside a run its parameters come first: what was given around it was merged into them when it began
         if frame is not None and (key not in given or key == "parameters"):
@@ -119,7 +151,16 @@ class Context:
             return given[key]
         if key == "config":
             return config
+        if key == "caches":
+            return caches
         raise KeyError(key)
+
+    def _secrets(self) -> Secrets:
+        try:
+            given = self._looked_up("secrets")
+        except KeyError:
+            given = {}
+        return Secrets({**configured_secrets(), **(given or {})})
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a value, or `default` when the context has none."""
@@ -133,7 +174,7 @@ class Context:
 
     def __iter__(self) -> Iterator[str]:
         frame = _frame.get()
-        every = dict.fromkeys([*_given.get(), *(frame.keys() if frame is not None else ())])
+        every = dict.fromkeys([*_given.get(), *(frame.keys() if frame is not None else ()), *_secrets_key()])
         return (key for key in every if not key.startswith("_"))
 
     def keys(self) -> list[str]:
@@ -169,9 +210,8 @@ class Context:
         return _Block(dict(*args, **values))
 
     def __reduce__(self) -> str:
-        raise TypeError(
-            "the context belongs to one run on one thread and cannot be pickled. Pickle context.to_dict() instead."
-        )
+        # by its name: it belongs to one run on one thread, and a body that is sent to a worker means the one over there
+        return "context"
 
     def __repr__(self) -> str:
         return f"<Context: {', '.join(self) or 'empty'}>"

@@ -6,10 +6,14 @@ All of them derive from `FlowbookError` and from the built-in class that the fie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from flowbook import redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from flowbook.tasks.base import Task
 
@@ -18,11 +22,18 @@ __all__ = [
     "FlowError",
     "FlowbookError",
     "InvalidTransition",
+    "ParameterError",
+    "ResultLost",
+    "TypeMismatch",
+    "TypeMismatchWarning",
     "UnknownArgument",
     "giving",
+    "naming_unknown_options",
     "nearest",
     "shown",
 ]
+
+_P = ParamSpec("_P")
 
 _SHOWN_CHARACTERS = 120
 _SHOWN_TASKS = 12
@@ -38,6 +49,8 @@ def shown(value: object, limit: int = _SHOWN_CHARACTERS) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a user's __repr__ may raise anything; a message must still be made
         text = f"<{type(value).__name__}, whose repr raises {type(error).__name__}>"
+    if redaction.known:
+        text = redaction.redact(text)  # before it is cut: half a secret is one, too
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
@@ -72,6 +85,33 @@ def giving(*names: str) -> str:
     return f"flow.run(parameters={{{listed}}})"
 
 
+def naming_unknown_options(init: Callable[_P, None]) -> Callable[_P, None]:
+    """Let a constructor name the option that is nearest to an unknown one; in all else it stays as it is.
+
+    >>> class Meal:
+    ...     @naming_unknown_options
+    ...     def __init__(self, spice=None): ...
+    >>> Meal(spcie="salt")
+    Traceback (most recent call last):
+        ...
+    flowbook.errors.UnknownArgument: Meal has no option 'spcie'. Did you mean 'spice'? Known: spice.
+
+    """
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+
+    @functools.wraps(init)
+    def made(*args: _P.args, **options: _P.kwargs) -> None:
+        unknown = next((name for name in options if name not in known), None)
+        if unknown is not None:
+            kind = init.__qualname__.rpartition(".")[0].rpartition(".")[2]
+            raise UnknownArgument(
+                f"{kind} has no option {shown(unknown)}.{nearest(unknown, known)} Known: {', '.join(known)}."
+            )
+        init(*args, **options)
+
+    return made
+
+
 class FlowbookError(Exception):
     """Root of the errors flowbook raises by itself."""
 
@@ -85,6 +125,32 @@ class UnknownArgument(FlowbookError, TypeError, ValueError):
 
     Also a ValueError: `flow.run` cannot tell a misspelt option from a parameter that the flow does not have.
     """
+
+
+class ParameterError(FlowError):
+    """Say which values of parameters cannot be read as what they are meant to be.
+
+    Attributes:
+        problems: what is wrong, by parameter; a form shows each beside its field.
+
+    """
+
+    def __init__(self, flow_name: str, problems: Mapping[str, str]) -> None:
+        self.flow_name = flow_name
+        self.problems = dict(problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems.values())
+        super().__init__(f"flow {shown(flow_name)} cannot take these parameters:{lines}")
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.flow_name, self.problems)
+
+
+class TypeMismatch(FlowbookError, TypeError):
+    """Say that annotations, or a value and an annotation, can surely not be meant together."""
+
+
+class TypeMismatchWarning(UserWarning):
+    """Say the same of an edge, where it is no error because nobody asked for strict types."""
 
 
 class CycleError(FlowError):
@@ -110,3 +176,7 @@ class CycleError(FlowError):
 
 class InvalidTransition(FlowbookError, RuntimeError):
     """Say which move of a task run was refused, with the story of the task run so far."""
+
+
+class ResultLost(FlowbookError, LookupError):
+    """Say that the result of a task run is not where it was any more: its worker or its cluster is gone."""

@@ -162,6 +162,8 @@ class Folded:
         started: when the present (or last) attempt began.
         ended: when the run reached a final state, or None.
         due: when a waiting state may go on.
+        width: how many children a mapped task got, or None.
+        counts: how many of them are in each state, by its name.
 
     """
 
@@ -171,7 +173,21 @@ class Folded:
     started: float | None = None
     ended: float | None = None
     due: float | None = None
+    width: int | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     tasks: dict[str, Folded] = field(default_factory=dict)
+
+    def spread(self, width: int) -> None:
+        """Fold in that a mapped task got its children."""
+        self.width = width
+        self.counts = {self.state: width} if width else {}
+
+    def recount(self, before: str, after: str) -> None:
+        """Fold in that a child went from one state to another."""
+        self.counts[after] = self.counts.get(after, 0) + 1
+        self.counts[before] -= 1
+        if not self.counts[before]:
+            del self.counts[before]
 
     def take(self, event: Event) -> None:
         """Fold one state event into this."""
@@ -194,11 +210,21 @@ def fold(events: Iterable[Event]) -> Folded:
 
     >>> fold([Event(0, 1.0, "state", "a-1", "Running"), Event(1, 2.0, "state", "a-1", "Success")]).tasks["a-1"].state
     'Success'
+    >>> fold([Event(0, 1.0, "mapped", "b-1", width=3), Event(1, 2.0, "state", "b-1[2]", "Running")]).tasks["b-1"].counts
+    {'Pending': 2, 'Running': 1}
 
     """
     flow = Folded()
     for event in events:
-        if event.kind == "state":
-            subject = flow.tasks.setdefault(event.task, Folded()) if event.task else flow
-            subject.take(event)
+        if event.kind not in {"state", "mapped"}:
+            continue
+        subject = flow.tasks.setdefault(event.task, Folded()) if event.task else flow
+        if event.kind == "mapped":
+            subject.spread(event.width or 0)
+            continue
+        before = subject.state
+        subject.take(event)
+        family = flow.tasks.get(event.task.rpartition("[")[0])
+        if family is not None and family.width is not None:
+            family.recount(before, subject.state)
     return flow

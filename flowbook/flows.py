@@ -5,16 +5,20 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from flowbook import fitting
 from flowbook.building import GrowingGraph, needs_no_node, refuse_waiting, several
 from flowbook.contexts import context
 from flowbook.edges import Edge
-from flowbook.errors import FlowError, giving, nearest, shown
+from flowbook.errors import FlowError, giving, naming_unknown_options, nearest, shown
 from flowbook.parameters import Parameter
 from flowbook.tasks.core.collections import Constant, as_task
-from flowbook.tasks.options import checked_handlers, warn_unused
+from flowbook.tasks.core.resource_manager import last_tasks_inside
+from flowbook.tasks.options import checked_handlers, checked_result, warn_unused
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     import graphviz
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from flowbook.engine.flow_run import FlowRun
+    from flowbook.hints import EdgeTypes
     from flowbook.states import State
     from flowbook.tasks.base import Task
 
@@ -33,7 +38,8 @@ class Flow(GrowingGraph):
 
     Args:
         name: how people call it.
-        schedule, executor, run_config, storage, result: how and where it is run.
+        schedule, executor, run_config, storage: how and where it is run.
+        result: where the results of its tasks are written, for those which do not say it themselves.
         tasks, edges: what it starts with.
         reference_tasks: the tasks whose states decide the state of the flow; the terminal tasks when not given.
         state_handlers: called as ``handler(flow, old_state, new_state)``; may return another state.
@@ -59,6 +65,7 @@ class Flow(GrowingGraph):
 
     """
 
+    @naming_unknown_options
     def __init__(
         self,
         name: str,
@@ -90,8 +97,8 @@ class Flow(GrowingGraph):
         self.executor = executor
         self.run_config = run_config
         self.storage = storage
-        self.result = result
-        warn_unused(f"flow {shown(name, 40)}", run_config=run_config, storage=storage, result=result)
+        self.result = checked_result(result)
+        warn_unused(f"flow {shown(name, 40)}", run_config=run_config, storage=storage)
         self.terminal_state_handler = terminal_state_handler
         self.state_handlers = checked_handlers(state_handlers, on_failure)
         self.last_run: FlowRun | None = None
@@ -153,6 +160,58 @@ class Flow(GrowingGraph):
         """Return the parameters of the flow."""
         return {task for task in self.nodes if isinstance(task, Parameter)}
 
+    def parameter_type(self, parameter: Parameter) -> Any:
+        """Return the type of a parameter's values; `typing.Any` when nothing tells it.
+
+        It is the one that the parameter was given, else what the tasks that take it are annotated with, else the type
+        of its default.
+
+        """
+        return fitting.parameter_type(self, parameter)
+
+    def edge_types(self) -> dict[Edge, EdgeTypes]:
+        """Return the annotated types at the ends of the edges, for all edges of which anything is known."""
+        made: dict[Edge, EdgeTypes] = self._memoised(
+            "edge types",
+            lambda: {
+                edge: found
+                for node in self.nodes.values()
+                for edge in node.upstream.values()
+                if (found := fitting.edge_types(self.nodes, edge)) is not None
+            },
+        )
+        return dict(made)
+
+    def parse_parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Read values of parameters as a form or a command line sends them, and return what `run` takes.
+
+        Text becomes what the parameter is (see `parameter_type`); for one of which nothing is known, what the text
+        says in JSON, else the text. A field that was left empty is not given.
+
+        Args:
+            values: text, or anything JSON has, by name.
+
+        Raises:
+            ParameterError: values that cannot be read or are missing; each by name, with its value and the type.
+            FlowError: the flow has no such parameter.
+
+        >>> from flowbook import Flow, Parameter
+        >>> with Flow("report") as flow:
+        ...     days = Parameter("days", default=7)()
+        >>> flow.parse_parameters({"days": "30"})
+        {'days': 30}
+
+        """
+        from flowbook.forms import parse_parameters  # loads pydantic, when somebody fills in a form
+
+        return parse_parameters(self, values)
+
+    def parameters_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the flow's parameters, from which a form can be made."""
+        from flowbook.forms import parameters_schema
+
+        return parameters_schema(self)
+
     def unknown_parameters(self, names: Iterable[str]) -> str:
         """Return the message for parameter names this flow does not have."""
         known = sorted(task.name for task in self.parameters())
@@ -173,8 +232,17 @@ class Flow(GrowingGraph):
         return f"flow {shown(self.name)} needs a value for: {listed}. Give it: {giving(*missing)}."
 
     def reference_tasks(self) -> set[Task]:
-        """Return the tasks whose states decide the state of the flow."""
-        return set(self._reference_tasks) or self.terminal_tasks()
+        """Return the tasks whose states decide the state of the flow.
+
+        When none were chosen these are the terminal tasks. Those that set a resource up and clean it up do not count,
+        and a task with nothing but the clean-up downstream does.
+        """
+        return set(self._reference_tasks or self._inside_of_resources()) or self.terminal_tasks()
+
+    def _inside_of_resources(self) -> tuple[Task, ...]:
+        """Return the reference tasks of a flow with resources, or nothing when they are simply the terminal tasks."""
+        made: tuple[Task, ...] = self._memoised("inside", lambda: last_tasks_inside(self.nodes))
+        return made
 
     def set_reference_tasks(self, tasks: Iterable[Task]) -> None:
         """Choose the tasks whose states decide the state of the flow; none at all means the terminal tasks.
@@ -391,6 +459,62 @@ class Flow(GrowingGraph):
         from flowbook.view.show import flow_page  # a door
 
         return flow_page(self)
+
+    # -- keeping -------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the flow to a file, code included, and return the file's path.
+
+        Args:
+            path: the file; by default one named after the flow, in ``flows`` of the configured ``home_dir``.
+
+        Raises:
+            FlowError: something the flow holds cannot be pickled.
+
+        """
+        from flowbook.saving import save  # loaded when somebody saves
+
+        return save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Flow:
+        """Read a flow that was saved. That runs the file's code: load only what you trust.
+
+        Args:
+            path: the file, or the name of a flow that was saved without a path.
+
+        Raises:
+            FileNotFoundError: there is neither.
+            FlowError: it is no saved flow, or one of another version of Python, whose code would not run here.
+
+        """
+        from flowbook.saving import load
+
+        return load(path)
+
+    def serialize(self, build: bool = False) -> dict[str, Any]:  # noqa: ARG002 - the reference API's argument
+        """Return the structure of the flow as a dict that JSON can carry: tasks, edges, parameters, schedule.
+
+        What the bodies do is not part of it, nor anything of this machine.
+
+        Args:
+            build: known to the reference API; there is nothing to build here.
+
+        """
+        from flowbook.serialization import flow_document
+
+        return flow_document(self)
+
+    def serialized_hash(self, build: bool = False) -> str:  # noqa: ARG002 - as above
+        """Return a digest of `serialize`; the same in every process, and whatever the order of adding was.
+
+        Args:
+            build: known to the reference API; there is nothing to build here.
+
+        """
+        from flowbook.serialization import flow_hash
+
+        return flow_hash(self)
 
     def diagnostics(self) -> str:
         """Return facts about this flow, the settings and the machine as JSON text, for a report; no values."""

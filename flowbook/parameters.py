@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowbook import signals
 from flowbook.contexts import context
-from flowbook.errors import FlowError, giving, shown
+from flowbook.errors import FlowError, TypeMismatch, giving, shown
+from flowbook.hints import in_words, may_fit
+from flowbook.redaction import MASK
 from flowbook.states import aware
 from flowbook.tasks.base import Task
 
@@ -43,6 +46,12 @@ class Parameter(Task):
         default: used when the run gives none.
         required: whether a run must give it; by default, when there is no `default`.
         tags: words to find it by.
+        type: what its values are, for forms and command lines; by default, what the tasks that take it are
+            annotated with, else the type of `default`.
+        sensitive: its value is a secret: it is masked in all text that flowbook makes, pictures and logs included.
+
+    Raises:
+        TypeMismatch: the default is not of that type.
 
     >>> from flowbook import Flow, Parameter
     >>> with Flow("greeting") as flow:
@@ -58,13 +67,35 @@ class Parameter(Task):
         default: Any = no_default,
         required: bool | None = None,
         tags: Iterable[str] | None = None,
+        type: Any = None,  # noqa: A002 - what everybody calls it
+        *,
+        sensitive: bool = False,
     ) -> None:
         if not name or not isinstance(name, str):
             raise TypeError(f"a parameter needs a name, not {shown(name)}: Parameter('country').")
         self.required = default is no_default if required is None else bool(required)
         self.default = None if default is no_default else default
+        if type is not None:
+            if self.default is not None and not may_fit(self.default.__class__, type):
+                said = MASK if sensitive else shown(self.default)
+                raise TypeMismatch(
+                    f"parameter {shown(name)} has the default {said}, which is not {in_words(type)}. "
+                    "Change one of the two."
+                )
+            self._declare(name, type)
+        self.sensitive = bool(sensitive)
         # its value is given, not worked out: the configured retries of tasks are none of its business
         super().__init__(name=name, slug=name, tags=tags, checkpoint=False, max_retries=0)
+
+    def _declare(self, name: str, declared: Any) -> None:
+        """Say that the result is of a type, as if `run` were annotated so."""
+        if isinstance(declared, str):
+            raise TypeError(
+                f"type={shown(declared)} is a text; give the type itself: Parameter({shown(name)}, type=int)."
+            )
+        known = self.run_signature
+        returning = known.signature.replace(return_annotation=declared)
+        self.run_signature = replace(known, signature=returning, gives_type=True)
 
     def __repr__(self) -> str:
         return f"<Parameter: {shown(self.name, 60)[1:-1]}>"
@@ -133,6 +164,7 @@ class DateTimeParameter(Parameter):
         tags: Iterable[str] | None = None,
     ) -> None:
         super().__init__(name, default, required and default is no_default, tags)
+        self._declare(name, dt.datetime if self.required or self.default is not None else dt.datetime | None)
 
     def run(self) -> dt.datetime | None:
         """Return the moment, in UTC when the text names no zone."""

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowbook.contexts import context as run_context
 from flowbook.contexts import current_tags
 from flowbook.errors import shown
+from flowbook.redaction import redact
+from flowbook.results.base import NoResult, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,11 +106,16 @@ class State:
         cached_inputs: dict[str, Any] | None = None,
     ) -> None:
         self.message = message
-        self.result = result
         tags = current_tags()
         if tags:
             context = {"tags": sorted(tags), **(context or {})}
-        self._extra = {"context": context, "cached_inputs": cached_inputs} if context or cached_inputs else None
+        self._extra: dict[str, Any] | None = (
+            {"context": context, "cached_inputs": cached_inputs} if context or cached_inputs else None
+        )
+        if isinstance(result, Result):
+            self._result = result
+        else:
+            self.result = result
 
     @property
     def context(self) -> dict[str, Any]:
@@ -120,9 +127,36 @@ class State:
         """The inputs to use when the run is taken up again."""
         return (self._extra or {}).get("cached_inputs") or {}
 
+    @property
+    def _result(self) -> Result:
+        """The value together with where it is kept; `NoResult` when there is neither."""
+        kept: Result | None = (self._extra or {}).get("kept")
+        if kept is not None:
+            return kept.from_value(self.result)
+        return NoResult if self.result is None else Result(self.result)
+
+    @_result.setter
+    def _result(self, result: Result) -> None:
+        self.result = result.value
+        kept = None if result.location is None else result.from_value(None)  # the value is here already
+        if kept is not None or self._extra is not None:
+            self._extra = {**(self._extra or {}), "kept": kept}  # a dict of its own: states share their task's tags
+
+    def load_result(self, result: Result | None = None) -> State:
+        """Read the value from where it is kept, unless it is here already; return the state itself.
+
+        Args:
+            result: knows how to read; the one that wrote it when not given.
+
+        """
+        kept = self._result
+        if self.result is None and isinstance(kept.location, str):
+            self._result = (result if result is not None else kept).read(kept.location)
+        return self
+
     def __repr__(self) -> str:
         name = type(self).__name__
-        return f'<{name}: "{self.message}">' if self.message else f"<{name}>"
+        return f'<{name}: "{redact(str(self.message))}">' if self.message else f"<{name}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, State) or type(self) is not type(other):
@@ -139,6 +173,32 @@ class State:
         if isinstance(self.result, BaseException) and not _survives_pickle(self.result):
             slots["result"] = shown(self.result, 1000)
         return None, slots
+
+    def serialize(self) -> dict[str, Any]:
+        """Return this state as a dict that JSON can carry; of a value it cannot carry, the type and a few words.
+
+        >>> Retrying("later", run_count=2, start_time=dt.datetime(2026, 11, 22)).serialize()["start_time"]
+        {'$datetime': '2026-11-22T00:00:00+00:00'}
+
+        """
+        from flowbook.serialization import state_document  # noqa: PLC0415 - loaded when somebody asks
+
+        return state_document(self)
+
+    @staticmethod
+    def deserialize(document: dict[str, Any]) -> State:
+        """Return the state which `serialize` wrote.
+
+        Raises:
+            FlowError: the document describes no state that is known here.
+
+        >>> State.deserialize(Success("done", result=(1, 2)).serialize()).result
+        (1, 2)
+
+        """
+        from flowbook.serialization import state_from  # noqa: PLC0415 - likewise
+
+        return state_from(document)
 
     def without_result(self) -> State:
         """Return the same state with no result."""
@@ -245,7 +305,9 @@ class State:
 
 
 def _listed(kinds: set[type[State]], *, names_only: bool) -> list[Any]:
-    ordered = sorted((kind for kind in kinds if not kind.__name__.startswith("_")), key=lambda kind: kind.__name__)
+    # by the last part of the qualified name: a stand-in has the name of the public class it stands for
+    public = (kind for kind in kinds if not kind.__qualname__.rpartition(".")[2].startswith("_"))
+    ordered = sorted(public, key=lambda kind: kind.__name__)
     return [kind.__name__ for kind in ordered] if names_only else ordered
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "judge",
     "manual_only",
     "not_all_skipped",
+    "resource_is_set_up",
     "some_failed",
     "some_successful",
 ]
@@ -221,6 +222,18 @@ def _not_all_skipped(states: Mapping[Edge, State]) -> Verdict:
     return _every("not_all_skipped", _successful, "some of the upstream tasks failed")(states)
 
 
+def _set_up(states: Mapping[Edge, State]) -> Verdict:
+    missing = tuple(
+        edge
+        for edge, found in _kinds(states)
+        if edge.key is not None and not all(_successful(kind) and not issubclass(kind, Skipped) for kind in found)
+    )
+    if missing:
+        reason = 'Trigger was "resource_is_set_up" but the resource was not set up, so nothing is left to clean up.'
+        return Verdict(passed=False, reason=reason, state=Skipped(reason), decided_by=missing)
+    return _every("resource_is_set_up", _finished, "some of the upstream tasks were not finished")(states)
+
+
 def _some(
     name: str,
     wanted: Callable[[type[State]], bool],
@@ -341,4 +354,9 @@ not_all_skipped = Trigger(
     "not_all_skipped",
     _not_all_skipped,
     "Pass when all upstream tasks succeeded and not all of them were skipped.",
+)
+resource_is_set_up = Trigger(
+    "resource_is_set_up",
+    _set_up,
+    "Pass when what the task takes was made, however the others it waits for ended; otherwise it is skipped.",
 )

@@ -7,7 +7,8 @@ A page is read from top to bottom. These parts are run, in one namespace per pag
   prompt, line breaks apart. ``...`` stands for anything.
 * A block of ``ipython``: one notebook cell; its first use on a page is ``%load_ext flowbook``.
 * ``<!-- picture: expression -->`` above an image: the image is what the expression draws. Statements before it are
-  parted by ``;``. `half_way` and `every_state` of `tests.guide_pictures` are at hand. ``bash .ci/golden`` writes them.
+  parted by ``;``. `half_way`, `every_state` and `in_the_middle` of `tests.guide_pictures` are at hand.
+  ``bash .ci/golden`` writes them.
 """
 
 from __future__ import annotations
@@ -90,7 +91,11 @@ def run_session(part: Part, namespace: dict[str, Any], page: Path) -> None:
 
 def drawn(code: str, namespace: dict[str, Any], name: str) -> str:
     """Run the statements of a picture and return what the last one gives."""
-    helpers = {"half_way": guide_pictures.half_way, "every_state": guide_pictures.every_state}
+    helpers = {
+        "half_way": guide_pictures.half_way,
+        "every_state": guide_pictures.every_state,
+        "in_the_middle": guide_pictures.in_the_middle,
+    }
     tree = ast.parse(code, name)
     last = tree.body.pop()
     assert isinstance(last, ast.Expr), f"{name}: the last statement must draw"

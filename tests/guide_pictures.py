@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flowbook import Flow, Task
+from flowbook import Flow, Task, context
 from flowbook.cli import flow_of_notebook, tutorial
 from flowbook.engine.clock import VirtualClock
 from flowbook.engine.flow_run import FlowRun
 from flowbook.view import svg
 from flowbook.view.feed import Feed
-from flowbook.view.palette import FAMILY, Theme
+from flowbook.view.palette import FAMILY, MAPPING, Theme
 from flowbook.view.picture import picture
 from flowbook.view.protocol import NodeLook, RunLook
 
@@ -102,9 +102,30 @@ def half_way(theme: Theme = "light") -> str:
     return drawn
 
 
+def in_the_middle(flow: Flow, name: str, index: int, theme: Theme = "light") -> str:
+    """Run a flow, each task run taking a fifth of a second, and draw it while one mapped child is running."""
+    clock, drawn = VirtualClock(start=0.0), []
+
+    def slowed(task: Task) -> Callable[..., Any]:
+        body = task.run
+
+        def run(**inputs: Any) -> Any:
+            clock.advance(clock.now() + 0.2)
+            if (task.name, context.get("map_index")) == (name, index):
+                drawn.append(flow.to_svg(theme=theme))
+            return body(**inputs)
+
+        return run
+
+    for each in flow.tasks:
+        each.run = slowed(each)  # type: ignore[method-assign]  # a task can be given its body
+    flow.run(show=False, clock=clock)
+    return drawn[0]
+
+
 def every_state() -> str:
     """Draw one task in each state, as in `tests/golden/every-state.svg`, without the abstract ones."""
-    kinds = [kind for kind in FAMILY if kind not in {"State", "Finished"}]
+    kinds = [kind for kind in FAMILY if kind not in {"State", "Finished", MAPPING}]
     flow = Flow("every state")
     for kind in kinds:
         flow.add_task(Task(name=kind.lower()))

@@ -67,10 +67,12 @@ def test_a_dict_of_the_context_is_a_copy() -> None:
         assert repr(context) == "<Context: a>"
 
 
-def test_the_context_refuses_to_be_pickled() -> None:
+def test_the_context_is_pickled_by_its_name_and_its_values_stay_here() -> None:
     for dumps in (pickle.dumps, cloudpickle.dumps):
-        with pytest.raises(TypeError, match=r"cannot be pickled\. Pickle context\.to_dict\(\) instead"):
-            dumps(context)
+        with context(a="a value of this thread"):
+            pickled = dumps(context)
+        assert b"a value" not in pickled
+        assert pickle.loads(pickled) is context
     with context(a=1):
         assert pickle.loads(pickle.dumps(context.to_dict())) == {"a": 1}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -28,6 +29,12 @@ def named(names: str) -> list[Task]:
 
 
 # -- name and block --------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_option_of_a_flow_is_named_with_the_nearest_one() -> None:
+    with pytest.raises(TypeError, match=r"Flow has no option 'exectuor'. Did you mean 'executor'\? Known: name, sched"):
+        Flow("f", exectuor="threads")  # type: ignore[call-arg]
+    assert list(inspect.signature(Flow).parameters)[:3] == ["name", "schedule", "executor"]
 
 
 def test_a_flow_needs_a_name() -> None:

@@ -17,6 +17,7 @@ from flowbook.cli import main
 from flowbook.configuration import configuration_from
 from flowbook.engine import arguments
 from flowbook.engine.flow_run import FlowRun
+from flowbook.engine.scheduled import ScheduledRuns
 from flowbook.notebook import magics
 from flowbook.view.palette import DARK, FAMILY_WORD, LIGHT, family_of, glyph_of
 from tests.conftest import Golden
@@ -32,13 +33,14 @@ OF_THE_ENGINE = {
     "executor",
     "flow",
     "on_change",
+    "resumed_by",
     "runner",
     "settle",
     "taken_up",
     "turns",
 }
 # What a flow has for its builders, and for those who write its messages.
-OF_THE_BUILDERS = {"connect", "missing_parameters", "node", "nodes", "unknown_parameters"}
+OF_THE_BUILDERS = {"checks_types", "connect", "missing_parameters", "node", "nodes", "unknown_parameters"}
 
 
 @pytest.fixture
@@ -188,6 +190,9 @@ EVERYTHING: dict[str, Callable[[], Iterable[str]]] = {
     "options of a run": lambda: arguments._OPTIONS,
     "what a flow can do": lambda: members(Flow) - OF_THE_BUILDERS,
     "what a run can do": lambda: members(FlowRun) - OF_THE_ENGINE,
+    "what the runs of a schedule can do": lambda: (
+        members(ScheduledRuns) - {"drive", "drive_cooperatively", "drive_elsewhere", "when_over"}
+    ),
     "what a task can do": lambda: members(Task) - {"auto_generated", "run_signature"},
 }
 

@@ -15,7 +15,7 @@ from flowbook.tasks.core.collections import Constant, List, as_task
 
 
 @task
-def add(x: int, y: int = 1) -> int:
+def add(x: Any, y: Any = 1) -> Any:
     return x + y
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flowbook import Edge, Flow, Parameter, Task, as_task, task
+from flowbook.results import PrefectResult
 from flowbook.tasks.core.collections import Constant, Dict, List, Set, Tuple, holds_tasks
 from flowbook.tasks.core.operators import GetAttr, GetItem
 
@@ -87,13 +88,14 @@ def test_equality_of_tasks_is_identity() -> None:
 
 
 def test_an_item_is_named_after_task_and_key() -> None:
+    place = PrefectResult()
     with Flow("items"):
-        made = value({"a": 1}, task_args={"name": "table", "checkpoint": False, "result": "here"})
+        made = value({"a": 1}, task_args={"name": "table", "checkpoint": False, "result": place})
         by_text, by_number, by_task = made["a"], made[0], made[value("a")]
 
     assert (by_text.name, by_number.name, by_task.name) == ("table['a']", "table[0]", "table[value]")
     assert isinstance(by_text, GetItem)
-    assert (by_text.checkpoint, by_text.result) == (False, "here")
+    assert (by_text.checkpoint, by_text.result) == (False, place)
 
 
 def test_attributes_are_reached_with_getattr_also_through_dots() -> None:
@@ -133,7 +135,10 @@ def test_operators_work_on_parameters() -> None:
 def test_a_task_has_no_truth_value_while_the_flow_is_built(use: Callable[[Task], Any]) -> None:
     with Flow("truth"):
         one = value(1)
-        with pytest.raises(TypeError, match=r"has no truth value.*Branch inside a task, or let the task raise .*SKIP"):
+        with pytest.raises(
+            TypeError,
+            match=r"has no truth value.*Branch with `with flowbook\.case\(task, value\):` or inside a task.*SKIP",
+        ):
             use(one)
 
 

@@ -204,6 +204,39 @@ def test_run_may_be_a_static_or_a_class_method() -> None:
 # -- what a subclass should not do -----------------------------------------------------------------------------------
 
 
+class Forgetful(Task):
+    """A task whose author forgot a line."""
+
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def run(self) -> int:
+        return self.factor
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda made: made(flow=Flow("f")),
+        lambda made: Flow("f").add_task(made),
+        lambda made: Flow("f", tasks=[made]),
+        lambda made: made.copy(),
+        lambda made: made.tags,
+        repr,
+    ],
+)
+def test_a_subclass_that_forgot_its_base_is_told_what_to_write(use: Callable[[Any], Any]) -> None:
+    with pytest.raises(AttributeError, match=r"Write super\(\).__init__\(\*\*kwargs\) in Forgetful.__init__"):
+        use(Forgetful(2))
+
+
+def test_an_attribute_that_no_task_has_is_missing_as_of_any_object() -> None:
+    with pytest.raises(AttributeError, match=r"^'Forgetful' object has no attribute 'factory'$"):
+        Forgetful(2).factory  # type: ignore[attr-defined]  # noqa: B018 - looking is the test
+    with pytest.raises(AttributeError, match=r"^'Add' object has no attribute 'factor'$"):
+        Add().factor  # type: ignore[attr-defined]  # noqa: B018 - likewise
+
+
 def test_a_task_given_to_a_constructor_warns() -> None:
     class Scale(Task):
         def __init__(self, factor: object, **kwargs: Any) -> None:
@@ -560,5 +593,5 @@ def test_an_unknown_option_offers_the_nearest_known_one() -> None:
 def test_options_that_do_nothing_yet_are_said_to_do_nothing() -> None:
     with pytest.warns(UserWarning, match="cache_for of task 'Task' has no effect in this version"):
         Task(cache_for=dt.timedelta(hours=1))
-    with pytest.warns(UserWarning, match="schedule of flow 'nightly' has no effect in this version"):
-        Flow("nightly", schedule=object())
+    with pytest.warns(UserWarning, match="storage of flow 'nightly' has no effect in this version"):
+        Flow("nightly", storage=object())

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Reached as attributes in programs for the reference API; loaded when somebody does.
-_PARTS = ("executors", "signals", "state")
+_PARTS = ("cache_validators", "executors", "result", "results", "serializers", "signals", "state")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flowbook.configuration import config
 from flowbook.contexts import context, current_frame
 from flowbook.engine.frame import RunFrame, read_date
 from flowbook.errors import FlowError, UnknownArgument, nearest, shown
+from flowbook.fitting import check_values
+from flowbook.parameters import Parameter
+from flowbook.redaction import hide
 from flowbook.states import State
 
 if TYPE_CHECKING:
+    from flowbook.engine.restarting import Part
     from flowbook.flows import Flow
 
-__all__ = ["context_values", "options_of", "parameter_values", "seeds_of"]
+__all__ = ["context_values", "names_given", "options_of", "parameter_values", "seeds_of"]
 
 _OPTIONS = (
     "executor",
@@ -23,6 +28,8 @@ _OPTIONS = (
     "clock",
     "show",
     "wait",
+    "until",
+    "start_at",
     "flow_run_id",
     "flow_run_name",
     "run_on_schedule",
@@ -64,28 +71,41 @@ def options_of(flow: Flow, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     return options
 
 
-def parameter_values(
-    flow: Flow,
-    parameters: Mapping[str, Any] | None,
-    options: Mapping[str, Any],
-    of_clock: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Merge what was given for the flow's parameters, the nearest last, and check it.
-
-    Args:
-        flow: whose parameters.
-        parameters: given as a dict.
-        options: what else was given.
-        of_clock: what the clock of a schedule gives to this one run; it stands above all others.
+def names_given(parameters: Mapping[str, Any] | None, options: Mapping[str, Any]) -> set[str]:
+    """Return the names of the parameters that the call itself gives.
 
     Raises:
-        FlowError: a parameter the flow does not have, or one that is required and missing.
+        UnknownArgument: they were not given by name.
 
     """
     looked_at: object = parameters or {}
     if not isinstance(looked_at, Mapping):
         msg = f"parameters={shown(parameters)} must be a dict of names to values."
         raise UnknownArgument(msg)
+    return {*((options.get("context") or {}).get("parameters") or {}), *(parameters or {}), *options["given"]}
+
+
+def parameter_values(
+    flow: Flow,
+    parameters: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+    part: Part | None = None,
+    of_clock: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Merge what was given for the flow's parameters, the nearest last, and check it.
+
+    Args:
+        flow: the flow.
+        parameters: values by name.
+        options: of `Flow.run`.
+        part: what the run covers, when that is not all; what it leaves out needs no value.
+        of_clock: what the clock of a schedule gives to this one run; it stands above all others.
+
+    Raises:
+        FlowError: a parameter the flow does not have, or one that is required and missing.
+        TypeMismatch: a value of another type than its parameter, when types are strict.
+
+    """
     own = flow.parameters()
     names = {task.name for task in own}
     # what stands around the run may be meant for several flows, so only what is given to this one is checked
@@ -95,14 +115,17 @@ def parameter_values(
     unknown = set(given) - names
     if unknown:
         raise FlowError(flow.unknown_parameters(sorted(map(str, unknown))))
-    given = {**around, **given}
-    missing = sorted(task.name for task in own if task.required and task.name not in given)
-    if missing:
-        names_missing = ", ".join(missing)
-        example = ", ".join(f"{name}=..." for name in missing)
-        msg = f"flow {shown(flow.name)} needs a value for: {names_missing}. Give it: flow.run({example})."
-        raise FlowError(msg)
-    return given
+    given = {**(part.parameters if part is not None else {}), **around, **given}
+    for_nothing = {task.name for task in own if part is not None and (task not in part.tasks or task in part.kept)}
+    if message := flow.missing_parameters({*given, *for_nothing}):
+        raise FlowError(message)
+    if config.flows.strict_types:
+        check_values(flow, own, given)
+    for task in own:
+        if task.sensitive:
+            hide(given.get(task.name, task.default))
+    # who asks the context for parameters finds the defaults among them
+    return {**{task.name: task.default for task in own if not task.required}, **given}
 
 
 def context_values(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,8 +146,12 @@ def context_values(options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def seeds_of(options: Mapping[str, Any]) -> dict[Any, State]:
+def seeds_of(options: Mapping[str, Any], part: Part | None = None) -> dict[Any, State]:
     """Return the states to start from, by task: those of an earlier run's ``state``, and those given one by one.
+
+    Args:
+        options: of `Flow.run`.
+        part: what the run covers, when that is not all; it says itself what is kept of an earlier run.
 
     Raises:
         UnknownArgument: something that is not a state.
@@ -135,9 +162,17 @@ def seeds_of(options: Mapping[str, Any]) -> dict[Any, State]:
         msg = f"state={shown(earlier)} must be the state of an earlier run."
         raise UnknownArgument(msg)
     result = earlier.result if earlier is not None and isinstance(earlier.result, dict) else {}
-    seeds = {**result, **(options.get("task_states") or {})}
+    kept = part.kept if part is not None else result
+    seeds = {**kept, **(options.get("task_states") or {})}
     for task, state in seeds.items():
         if not isinstance(state, State):
             msg = f"task_states holds {shown(state)} for {shown(task)}; it must be a flowbook.states.State."
             raise UnknownArgument(msg)
-    return seeds
+    # a resource of the run before this one is gone: it is set up and cleaned up again
+    return {
+        task: state
+        for task, state in seeds.items()
+        if (part is None or task in part.tasks)
+        and not (getattr(task, "runs_anew", False) and state.is_finished())
+        and (not task.sensitive or isinstance(task, Parameter))  # a secret is asked for again
+    }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from flowbook.engine.frame import RunFrame
 
-__all__ = ["AsyncBody", "RunLoop", "awaited"]
+__all__ = ["AsyncBody", "RunLoop", "awaited", "is_async"]
 
 # How long (seconds) the end of a run waits for its loop to close what async bodies left open; less when one was let go
 # of, since that one may block its loop for ever.
@@ -66,12 +66,13 @@ def awaited(bodies: list[Callable[..., Any]]) -> list[Callable[..., Any]]:
     for body in bodies:
         key = id(getattr(body, "__func__", body))
         if key not in known:
-            known[key] = _is_async(body)
+            known[key] = is_async(body)
         made.append(AsyncBody(body) if known[key] else body)
     return made
 
 
-def _is_async(body: Callable[..., Any]) -> bool:
+def is_async(body: Callable[..., Any]) -> bool:
+    """Tell whether a body is a coroutine function, or wraps one."""
     with contextlib.suppress(ValueError):  # wrappers that wrap each other in a circle
         body = inspect.unwrap(body)
     return inspect.iscoroutinefunction(body) or inspect.iscoroutinefunction(getattr(type(body), "__call__", None))  # noqa: B004 - not whether it can be called

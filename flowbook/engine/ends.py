@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook import signals
 from flowbook.errors import shown
+from flowbook.redaction import redact, redact_error
 from flowbook.states import Failed, Pending, State, TriggerFailed
 from flowbook.triggers import Verdict, judge
 
 if TYPE_CHECKING:
     from flowbook.edges import Edge
 
-__all__ = ["failure", "innermost", "said", "verdict_of"]
+__all__ = ["failure", "innermost", "keep_secrets", "said", "verdict_of"]
 
 
 def failure(error: BaseException) -> State:
@@ -30,6 +31,14 @@ def failure(error: BaseException) -> State:
         if isinstance(state, State):
             return state
     return Failed(f"Unexpected error: {said(error, 500)}", result=error)
+
+
+def keep_secrets(state: State) -> None:
+    """Mask secrets in the words of a state and of the error it carries: events, pictures and reprs are made of them."""
+    if type(state.message) is str:
+        state.message = redact(state.message)
+    if isinstance(state.result, BaseException):
+        redact_error(state.result)
 
 
 def said(value: object, limit: int = 300) -> str:

@@ -13,11 +13,13 @@ from flowbook.engine import messages as m
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.story import Story, tell
 from flowbook.errors import shown
+from flowbook.signals import FlowbookSignal
 from flowbook.states import Mapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flowbook.artifacts import Artifact
     from flowbook.engine.executors import Executor
     from flowbook.engine.runner import Runner
     from flowbook.events import Event
@@ -64,6 +66,7 @@ class FlowRun:
         self._deciding = threading.RLock()
         self._go_on: Callable[[], None] | None = None
         self._drive_here: Callable[[], None] | None = None
+        self._resume: Callable[[], FlowRun] | None = None
         self._watchers: list[Callable[[FlowRun], None]] = []
 
     # -- looking -----------------------------------------------------------------------------------------------------
@@ -105,6 +108,11 @@ class FlowRun:
     def is_held(self) -> bool:
         """Whether the run was paused: nothing new is started."""
         return self.runner.machine.held
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """The links and texts that bodies left with this run (`flowbook.artifacts`), in order."""
+        return list(self.runner.artifacts.values())
 
     def story(self, task: Task) -> Story:
         """Tell how and why a task came to the state it is in.
@@ -180,10 +188,25 @@ class FlowRun:
         """Start one more task, then hold."""
         self._post(m.StepAsked(self.runner.clock.now()))
 
-    def resume(self, task: Task | None = None) -> None:
-        """Go on: after `pause`, and with tasks that wait for a person (only with `task` when it is given)."""
+    def resume(self, task: Task | None = None) -> FlowRun:
+        """Go on: after `pause`, with tasks that wait for a person, or after a run has failed.
+
+        A run that has failed or was cancelled stays what it is. A new one begins on a thread of its own, with the same
+        parameters, context and executor: it keeps what ended well, and runs all else again. A run that ended well has
+        nothing left to do.
+
+        Args:
+            task: let only this one go on, which waits for a person.
+
+        Returns:
+            The run that goes on: this one, or the new one, which is ``flow.last_run`` then.
+
+        """
         number = None if task is None else self.runner.plan.number(task)
+        if number is None and self.state.is_finished() and not self.state.is_successful() and self._resume is not None:
+            return self._resume()
         self._post(m.ResumeAsked(self.runner.clock.now(), number))
+        return self
 
     def _post(self, stimulus: m.Stimulus) -> None:
         if self.state.is_finished():
@@ -207,6 +230,10 @@ class FlowRun:
         """Say how the run is driven on when a person lets it go on, and how on the calling thread."""
         self._go_on, self._drive_here = go_on, drive_here
 
+    def resumed_by(self, resume: Callable[[], FlowRun]) -> None:
+        """Say how a run is started that goes on where this one has failed."""
+        self._resume = resume
+
     def settle(self, error: BaseException | None = None) -> bool:
         """Note that nothing more happens by itself, and return True; or False when somebody asked for more meanwhile.
 
@@ -217,7 +244,7 @@ class FlowRun:
         with self._deciding:
             if error is None and self.runner.mailbox and not self.state.is_finished():
                 return False
-            self.error = error if isinstance(error, Exception) else None
+            self.error = error if isinstance(error, (Exception, FlowbookSignal)) else None
             self._over.set()
         self._tell()
         if self._over.is_set():  # otherwise a watcher let it go on
@@ -239,7 +266,7 @@ class FlowRun:
 
     def __repr__(self) -> str:
         machine = self.runner.machine
-        done = len(machine.states) - machine.unfinished
+        done = len(machine.states) - machine.unfinished - len(self.runner.plan.left_out)
         name, state = shown(self.name, 60)[1:-1], type(self.state).__name__
         return f"<FlowRun: {name}, {state}, {done} of {len(machine.states)} tasks>"
 

@@ -11,7 +11,8 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from flowbook.configuration import config
-from flowbook.contexts import context, install_frame, restore_frame
+from flowbook.contexts import caches, context, install_frame, restore_frame
+from flowbook.engine.keeping import run_name
 from flowbook.errors import FlowError, shown
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class RunFrame:
         return {**self.runner.given, **self.runner.task_contexts.get(self.task, {})}
 
     def _answers(self, key: str) -> bool:
+        if key == "task_run_name":  # looking whether there is one must not fill in its template
+            return self.task != NO_TASK and self.described.task_run_name is not None
         try:
             _ANSWERS[key](self)
         except KeyError:
@@ -144,6 +147,13 @@ def _day(shift: int, pattern: str) -> Callable[[RunFrame], str]:
     return lambda frame: (frame.date + dt.timedelta(days=shift)).strftime(pattern)
 
 
+def _flow_id(name: str) -> str:
+    """Return what identifies a flow as long as it is registered nowhere: the same for one name, whenever it is run."""
+    import uuid  # noqa: PLC0415 - whoever asks needs it, others do not
+
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"flowbook:{name}"))
+
+
 def _logger(frame: RunFrame) -> Any:
     from flowbook.utilities.logging import get_logger  # noqa: PLC0415 - logging is loaded when somebody logs
 
@@ -166,6 +176,13 @@ def _loop(place: int) -> Callable[[RunFrame], Any]:
     return answer
 
 
+def _run_name(frame: RunFrame) -> str:
+    if frame.described.task_run_name is None:
+        raise KeyError("task_run_name")
+    inputs = frame.runner.arguments(frame.number)
+    return run_name(frame, frame.described, frame.runner.plan.defaults, inputs)
+
+
 _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "date": lambda frame: frame.date,
     "today": _day(0, "%Y-%m-%d"),
@@ -175,9 +192,10 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "yesterday_nodash": _day(-1, "%Y%m%d"),
     "tomorrow_nodash": _day(1, "%Y%m%d"),
     "flow_name": lambda frame: frame.flow_name,
+    "flow_id": lambda frame: _flow_id(frame.flow_name),
     "flow_run_id": lambda frame: frame.runner.run_id,
     "flow_run_name": lambda frame: frame.runner.name,
-    "scheduled_start_time": lambda frame: frame.runner.scheduled_for or frame.begin,
+    "scheduled_start_time": lambda frame: getattr(frame.runner, "scheduled_for", None) or frame.begin,
     "parameters": lambda frame: frame.runner.parameters,
     "task_name": lambda frame: frame.task_name,
     "task_full_name": lambda frame: frame.task_full_name,
@@ -189,6 +207,11 @@ _ANSWERS: dict[str, Callable[[RunFrame], Any]] = {
     "task_loop_result": _loop(1),
     "resume": lambda frame: frame.number in frame.runner.machine.resumed,
     "logger": _logger,
+    "task_run_name": _run_name,
+    "caches": lambda frame: caches,  # noqa: ARG005 - likewise
+    "checkpointing": lambda frame: config.flows.checkpointing,  # noqa: ARG005
+    "_now": lambda frame: frame.runner.clock.now(),
     "config": lambda frame: config,  # noqa: ARG005 - an answer takes the frame
+    "_artifacts": lambda frame: getattr(frame.runner, "artifacts", None),
     "map_index": lambda frame: frame.runner.plan.map_index(frame.number),
 }

@@ -32,7 +32,7 @@ _LEGAL: tuple[tuple[type[State], tuple[type[State], ...]], ...] = (
     (Running, (Pending, Running, Finished)),
     (Looped, (Pending, Running, Finished)),
     (Failed, (Pending, Finished)),  # another attempt waits first, if only for no time
-    (Finished, ()),
+    (Finished, ()),  # but see is_legal about what is kept
     (Pending, (Pending, Running, Finished)),
 )
 
@@ -41,6 +41,8 @@ def is_legal(before: State, after: State) -> bool:
     """Tell whether a task run may go from one state to another."""
     if isinstance(after, Cancelling) and not isinstance(before, Running):
         return False
+    if type(before) is Success:  # a success whose result is kept goes on to Cached, and handlers have their say in it
+        return isinstance(after, (Finished, Pending))
     return next((isinstance(after, allowed) for kind, allowed in _LEGAL if isinstance(before, kind)), False)
 
 
@@ -82,7 +84,9 @@ def check_machine(machine: Machine) -> None:
     """
     _check_log(machine)
     done = [is_final(state) and task not in machine.asking for task, state in enumerate(machine.states)]
-    assert machine.unfinished == len(done) - sum(done), "unfinished tasks are counted wrong"
+    assert machine.unfinished == len(done) - sum(done) - len(machine.plan.left_out), (
+        "unfinished tasks are counted wrong"
+    )
     running = {
         task for task, state in enumerate(machine.states) if isinstance(state, Running) and task not in machine.asking
     }
@@ -119,7 +123,7 @@ def _left(machine: Machine, task: int, done: list[bool]) -> int:
         linked = [supply.family for supply in family.supplies if supply.family is not None]
         return sum(not done[source.base + task - family.base] for source in linked)
     index = machine.plan.structure.index
-    waits = 0
+    waits = int(task in machine.plan.left_out)  # for what never comes
     for edge in machine.plan.structure.edges[task]:
         upstream = index[edge.upstream_task]
         was_spread = edge.mapped and not edge.flattened and upstream in machine.families

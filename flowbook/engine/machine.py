@@ -27,6 +27,7 @@ Data sheet (all lists are indexed by the task's number in the plan):
   state of the task.
 * ``families``: the mapped tasks that were spread; their children have the numbers after those of all tasks.
 * ``undecided``: tasks that were flagged and whose waiting is over; empty between two moves.
+* ``kept``: what was found when a kept result was looked for, and why it was taken or not.
 * ``runs``, ``loops``, ``resumed``: attempts after the first, loop indices and results, and tasks a person let go on;
   kept only for the few tasks that have any.
 
@@ -39,15 +40,16 @@ price of a stimulus object is that of half the move. They are the same code path
 
 from __future__ import annotations
 
-import datetime as dt
 import operator
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flowbook import signals
+from flowbook import redaction, signals
+from flowbook.engine import kept
 from flowbook.engine import messages as m
-from flowbook.engine.ends import failure, innermost, said, verdict_of
+from flowbook.engine.ends import failure, innermost, keep_secrets, said, verdict_of
 from flowbook.engine.invariants import check_machine, is_final, is_legal, refuse_transition
+from flowbook.engine.lazy import PLAIN
 from flowbook.engine.mapping import (
     Family,
     child_finished,
@@ -58,7 +60,8 @@ from flowbook.engine.mapping import (
     take_supplies,
     was_skipped,
 )
-from flowbook.engine.outcome import PENDING, outcome_of
+from flowbook.engine.outcome import NOT_RUN, PENDING, outcome_of
+from flowbook.engine.retries import has_attempts_left, moment, retrying
 from flowbook.errors import shown
 from flowbook.events import FLOW, Log, Note
 from flowbook.states import (
@@ -133,9 +136,11 @@ class Machine:
         for task in structure.mapped:
             self.flagged[task] = True
         self.ready: deque[int] = deque()
-        self.log = Log()
+        self.log: Log = Log()
         self.instructions: deque[m.Instruction] = deque()
-        self.unfinished = len(structure.tasks)
+        self.unfinished = len(structure.tasks) - len(plan.left_out)
+        for task in plan.left_out:
+            self.states[task] = NOT_RUN
         self.running = 0
         self.asking: dict[int, Asked] = {}
         self.due: dict[int, float] = {}
@@ -158,6 +163,7 @@ class Machine:
         )
         self.families: dict[int, Family] = {}
         self.family_seeds: dict[int, list[State | None]] = {}
+        self.kept: dict[int, kept.Kept] = {}
         self._seeds: dict[int, State] = {}
         for task, state in (seeds or {}).items():
             self._plant(task, innermost(state))
@@ -169,7 +175,7 @@ class Machine:
             self.loops[task] = (state.loop_count + 1, state.result)
         elif isinstance(state, Resume):
             self.resumed.add(task)
-        elif isinstance(state, Mapped) and not all(child and child.is_successful() for child in state.map_states):
+        elif isinstance(state, Mapped) and not all(map(kept.is_settled, state.map_states)):
             self.family_seeds[task] = state.map_states  # it is spread anew, and only what did not end well is run again
         elif isinstance(state, (Finished, Scheduled)):
             self._seeds[task] = state
@@ -179,7 +185,7 @@ class Machine:
     def begin(self, at: float) -> None:
         """Start the run: every task with nothing upstream is decided on."""
         self._say(at, FLOW, Running("Running flow."))
-        for task in [task for task, state in self._seeds.items() if isinstance(state, Finished)]:
+        for task in [task for task, state in self._seeds.items() if kept.is_begun_with(state)]:
             self.enter(task, self._seeds.pop(task), at, may_retry=False)
         self.undecided.extend(self.plan.structure.roots)
         self._settle(at)
@@ -203,6 +209,9 @@ class Machine:
         elif isinstance(stimulus, m.VerdictAnswered):
             if self.asking.pop(stimulus.task, None) is not None:  # else the run was cancelled meanwhile
                 self._take_verdict(stimulus.task, stimulus.verdict, at)
+        elif isinstance(stimulus, m.KeptAnswered):
+            if self.asking.pop(stimulus.task, None) is not None:
+                kept.take_kept(self, stimulus.task, stimulus.kept, at)
         elif isinstance(stimulus, m.WidthAnswered):
             if self.asking.pop(stimulus.task, None) is not None:
                 take_supplies(self, stimulus.task, stimulus.supplies, at)
@@ -236,8 +245,8 @@ class Machine:
     def returned(self, task: int, value: Any, at: float) -> None:
         """Note that a body returned a value."""
         if self.states[task] is not RUNNING:
-            # handlers have a say, or the run was cancelled meanwhile
-            self._ended(task, Success(SUCCEEDED, result=value), at)
+            # handlers have a say, the value is kept somewhere, or the run was cancelled meanwhile
+            self._ended(task, kept.succeeded(SUCCEEDED, value), at)
             self._settle(at)
             return
         state = _new(Success)  # what Success(SUCCEEDED, value) makes, without looking for tags
@@ -282,12 +291,18 @@ class Machine:
             books.clear()
         at = max(at, log.at[-1]) if log.at else at
         self.cancelled = self.cancelled or why
+        left_out = self.plan.left_out
         for task, state in enumerate(self.states):
+            if task in left_out:
+                continue
             if not is_final(state):
                 self._say(at, task, Cancelled(why))
             elif last.get(task) is not state:
                 log.append(at, task, state)
         self.waiting = [0] * len(self.states)
+        for task in left_out:
+            upstream = (self.plan.structure.index[edge.upstream_task] for edge in self.plan.structure.edges[task])
+            self.waiting[task] = 1 + sum(number in left_out for number in upstream)
         self.unfinished = self.running = 0
         self.held = False
 
@@ -330,6 +345,8 @@ class Machine:
     # -- moves -------------------------------------------------------------------------------------------------------
 
     def _say(self, at: float, task: int, state: State) -> None:
+        if redaction.known:
+            keep_secrets(state)
         if task == FLOW:
             self.flow_state = state
         else:
@@ -347,7 +364,7 @@ class Machine:
         return state
 
     def _note(self, at: float, text: str) -> None:
-        self.log.append(at, FLOW, Note("request", text))
+        self.log.append(at, FLOW, Note("request", redaction.redact(text)))
 
     def _settle(self, at: float) -> None:
         """Decide on all tasks whose waiting is over; a queue, since a skip may run down a chain of any length."""
@@ -384,6 +401,10 @@ class Machine:
                 self.asking[task] = Asked()
                 self.instructions.append(m.AskWidth(task))
             return
+        if kept.is_to_be_asked(self, task):
+            self.asking[task] = Asked()
+            self.instructions.append(kept.ask_kept(self, task))
+            return
         trigger = described.trigger
         if trigger is manual_only and task in self.resumed:
             self._take_verdict(task, Verdict(passed=True, reason="A person let the task go on."), at)
@@ -412,8 +433,10 @@ class Machine:
         """Make a task ready, after its handlers have seen that it is going to run."""
         if self.plan.handled[task]:
             self._ask(task, Asked(Running(RUNNING.message)))
-        else:
-            self.ready.append(task)
+            return
+        if self.plan.keeps[task]:
+            self.approved[task] = self._completed(task, Running(RUNNING.message))  # a state of its own, see `returned`
+        self.ready.append(task)
 
     def _ask(self, task: int, asked: Asked) -> None:
         self.asking[task] = asked
@@ -454,7 +477,7 @@ class Machine:
     def enter(self, task: int, state: State, at: float, *, may_retry: bool = True) -> None:
         """Give a task run its new state and draw the consequences."""
         if isinstance(state, Running):  # what handlers agreed to begin with: said when the body begins
-            if isinstance(self.states[task], Failed):
+            if isinstance(self.states[task], (Failed, Success)):
                 self._say(at, task, Pending("Runs again at once, as its state handlers want it."))
             self.approved[task] = self._completed(task, state)
             self.ready.append(task)
@@ -464,8 +487,10 @@ class Machine:
             self.loops[task] = (state.loop_count + 1, state.result)
             self.runs.pop(task, None)
             self._approve(task)
-        elif isinstance(state, Failed) and may_retry and self._has_attempts_left(task, state):
-            self.move(task, self._retrying(task, state, at), at)
+        elif isinstance(state, Failed) and may_retry and has_attempts_left(self, task, state):
+            self.move(task, retrying(self, task, state, at), at)
+        elif type(state) is Success and (cached := kept.after_success(self, task, state, at)) is not None:
+            self.move(task, cached, at, may_retry=False)
         elif isinstance(state, Finished):
             self._finish(task, state)
         elif isinstance(state, Resume):
@@ -480,28 +505,10 @@ class Machine:
         else:
             self._approve(task)  # handlers sent it back to the start
 
-    def _has_attempts_left(self, task: int, state: State) -> bool:
-        described = self.plan.described[task]
-        if (
-            isinstance(state, TriggerFailed)
-            or self.cancelled is not None
-            or self.run_count(task) > described.max_retries
-        ):
-            return False
-        return described.retry_on is None or isinstance(state.result, described.retry_on)
-
-    def _retrying(self, task: int, state: State, at: float) -> State:
-        described = self.plan.described[task]
-        count = self.run_count(task)
-        due = _moment(at) + (described.retry_delay or dt.timedelta())
-        why = said(state.result, 200) if isinstance(state.result, BaseException) else state.message or "no reason given"
-        message = f"Attempt {count} of {described.max_retries + 1} failed ({why}); the next one follows."
-        return Retrying(message, start_time=due, run_count=count)
-
     def _finish(self, task: int, state: State) -> None:
         """Count down what waits for a task that has ended."""
         self.unfinished -= 1
-        is_plain = type(state) is Success
+        is_plain = type(state) in PLAIN
         if task >= self.static:
             child_finished(self, task, is_plain=is_plain)
             return
@@ -530,7 +537,7 @@ class Machine:
         del self.due[task]
         state = self.states[task]
         if isinstance(state, Paused):
-            self.enter(task, Resume(state.message, start_time=_moment(at)), at)
+            self.enter(task, Resume(state.message, start_time=moment(at)), at)
         elif isinstance(state, Retrying):
             self._approve(task)  # nothing upstream has changed: the trigger has answered
         else:
@@ -548,7 +555,7 @@ class Machine:
         for number, state in enumerate(self.states):
             if isinstance(state, Paused) and task in {None, number} and number not in self.asking:
                 self.due.pop(number, None)
-                self.enter(number, Resume(state.message, start_time=_moment(at)), at)
+                self.enter(number, Resume(state.message, start_time=moment(at)), at)
 
     def _cancel(self, why: str, at: float) -> None:
         """End the run: what has not started is cancelled at once, what runs is asked to stop.
@@ -570,11 +577,7 @@ class Machine:
             if isinstance(state, Running) and task not in asking:
                 self._say(at, task, Cancelling("Asked to stop."))
                 self.instructions.append(m.StopBody(task))
-            elif task in asking or not is_final(state):
+            elif task in asking or not (is_final(state) or task in self.plan.left_out):
                 new = asking[task].new if task in asking else None
                 self.enter(task, new if isinstance(new, Success) else Cancelled(why), at, may_retry=False)
         self.undecided.clear()
-
-
-def _moment(at: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(at, dt.timezone.utc)

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from flowbook.engine.kept import is_settled
+from flowbook.engine.lazy import PLAIN, mapped_over
 from flowbook.events import Spread
-from flowbook.states import Failed, Mapped, Skipped, State, Success
+from flowbook.states import Cached, Failed, Mapped, Skipped, State, Success
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -248,8 +250,10 @@ def _spread(machine: Machine, parent: int, supplies: tuple[Supply, ...], at: flo
 def _plant_children(machine: Machine, children: range, seeds: Iterable[State | None], at: float) -> None:
     """Take in what a run before this one left of mapped children: what ended well is kept."""
     for child, seed in zip(children, seeds, strict=False):
-        if seed is not None and seed.is_successful():
+        if seed is not None and is_settled(seed):
             machine.enter(child, seed, at, may_retry=False)
+        elif isinstance(seed, Cached):
+            machine._seeds[child] = seed  # noqa: SLF001 - the machine's own books: it has to prove itself again
 
 
 def _catch_up(machine: Machine, source: Family, family: Family) -> None:
@@ -259,7 +263,7 @@ def _catch_up(machine: Machine, source: Family, family: Family) -> None:
         before = source.base + offset
         if machine.has_ended(before):
             machine.waiting[family.base + offset] -= 1
-            if type(states[before]) is not Success:
+            if type(states[before]) not in PLAIN:
                 machine.flagged[family.base + offset] = True
 
 
@@ -283,7 +287,7 @@ def _is_troubled(machine: Machine, supplies: tuple[Supply, ...]) -> bool:
     """Tell whether children have more to look at than plain successes."""
     index, states = machine.plan.structure.index, machine.states
     return any(
-        supply.states is not None or type(states[index[supply.edge.upstream_task]]) is not Success
+        supply.states is not None or type(states[index[supply.edge.upstream_task]]) not in PLAIN
         for supply in supplies
         if supply.family is None
     )
@@ -346,7 +350,7 @@ def upstream_numbers(machine: Machine, task: int, edge: Edge) -> Sequence[int]:
 def gathered(machine: Machine, family: Family) -> State:
     """Return the state of a mapped task whose children have all ended."""
     states = machine.states[family.base : family.base + family.width]
-    return Mapped("All mapped children have ended.", result=[state.result for state in states], map_states=states)
+    return mapped_over("All mapped children have ended.", states)
 
 
 def was_skipped(edge: Edge, state: State) -> bool:

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from flowbook.engine.kept import Kept
     from flowbook.engine.mapping import Supply
     from flowbook.states import State
     from flowbook.triggers import Verdict
 
 __all__ = [
     "AskHandlers",
+    "AskKept",
     "AskTrigger",
     "AskWidth",
     "CancelAsked",
     "Ended",
     "Instruction",
+    "KeptAnswered",
     "LetGoOn",
     "PauseAsked",
     "Question",
@@ -95,6 +98,15 @@ class VerdictAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAnswered:
+    """It is known whether a kept result may stand for a task, and why."""
+
+    task: int
+    kept: Kept
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WidthAnswered:
     """It is known what a mapped task is mapped over, or in which state it ends because that cannot be."""
 
@@ -148,6 +160,7 @@ Stimulus: TypeAlias = (
     | Ended
     | StateAnswered
     | VerdictAnswered
+    | KeptAnswered
     | WidthAnswered
     | LetGoOn
     | CancelAsked
@@ -177,6 +190,14 @@ class AskTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class AskKept:
+    """Look for a kept result of the task and answer with `KeptAnswered`; `seed` is one that the run began with."""
+
+    task: int
+    seed: State | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AskWidth:
     """Look at what a mapped task is mapped over and answer with `WidthAnswered`."""
 
@@ -199,7 +220,7 @@ class StopBody:
 
 
 # What is put to code of a user and answered by a stimulus.
-Question: TypeAlias = AskHandlers | AskTrigger | AskWidth
+Question: TypeAlias = AskHandlers | AskTrigger | AskKept | AskWidth
 
 Instruction: TypeAlias = Question | StartTimer | StopBody
 

@@ -9,20 +9,24 @@ how many there are: `Plan.spread`. From then on whatever is asked by number is a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from flowbook.engine.coroutines import awaited
+from flowbook.engine.keeping import KeepingBody, keeping_body
 from flowbook.errors import FlowError, shown
+from flowbook.parameters import Parameter
 from flowbook.tasks.base import attribute_changes
 from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flowbook.edges import Edge
     from flowbook.engine.mapping import Family
     from flowbook.flows import Flow
+    from flowbook.results.base import Result
     from flowbook.tasks.base import Task
 
 __all__ = ["GATHERED", "Plan", "Slugs", "Structure"]
@@ -140,6 +144,34 @@ class Structure:
             if not node.downstream:
                 self.terminal.append(number)
 
+    def covering(self, left_out: frozenset[int]) -> Structure:
+        """Return the structure of a run that leaves some tasks out: they wait for something that never comes.
+
+        What stays does not wait for what is left out, and has ended when the last of it has.
+        """
+        made = object.__new__(Structure)
+        for name in self.__slots__:
+            setattr(made, name, getattr(self, name))
+        index = self.index
+        made.edges, made.inputs, made.waiting = list(self.edges), list(self.inputs), list(self.waiting)
+        for number, edges in enumerate(self.edges):
+            if number in left_out:
+                made.waiting[number] += 1
+                continue
+            made.edges[number] = tuple(edge for edge in edges if index[edge.upstream_task] not in left_out)
+            made.waiting[number] = len(made.edges[number])
+            inputs = self.inputs[number]
+            if inputs is not None and inputs is not GATHERED:
+                made.inputs[number] = tuple(given for given in inputs if given[1] not in left_out) or None
+        stay = [number for number in range(len(self.tasks)) if number not in left_out]
+        made.roots = [number for number in stay if not made.waiting[number]]
+        made.terminal = [number for number in stay if left_out.issuperset(self._after(number))]
+        return made
+
+    def _after(self, number: int) -> list[int]:
+        """Return the numbers downstream of a task."""
+        return [*self.children[number], *self.followers.get(number, ())]
+
 
 class Plan:
     """A flow, ready to be run once.
@@ -150,22 +182,31 @@ class Plan:
         slugs: the slug of each number.
         described: the task of each number; a mapped child's is that of its family.
         bodies: the function to call for each task.
-        special: whether a task must be looked at before it may run, because it has a trigger of its own.
+        special: whether a task must be looked at before it may run, because it has a trigger of its own or
+            its result is kept.
         handled: whether a task has state handlers.
         guarded: whether an attempt needs more than a call: a timeout, printing to the log.
+        keeps: whether a task's result is kept for later runs, or written somewhere.
+        defaults: what the flow's parameters are when they are not given.
         extras: what is kept with every state of a task, its tags, or None.
         reference: the tasks that decide the state of the flow.
+        left_out: tasks that this run does not cover: they stay as they are.
+        namesakes: the names which several tasks have; worked out when somebody asks.
 
     """
 
     __slots__ = (
         "bodies",
+        "defaults",
         "described",
         "extras",
         "flow",
         "guarded",
         "handled",
         "homes",
+        "keeps",
+        "left_out",
+        "namesakes",
         "reference",
         "slugs",
         "special",
@@ -177,19 +218,24 @@ class Plan:
             structure = flow._memoised("structure", lambda: Structure(flow))  # noqa: SLF001 - kept until the flow changes
         assert structure is not None
         kept = flow._memo.get("described")  # noqa: SLF001 - likewise, and until an attribute of any task is set
-        if kept is None or kept[0] != attribute_changes[0]:
-            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks))  # noqa: SLF001
+        if kept is None or kept[0] != attribute_changes[0] or kept[7] is not flow.result:
+            kept = flow._memo["described"] = (attribute_changes[0], *_described(structure.tasks, flow.result))  # noqa: SLF001
         self.structure = structure
         self.flow = flow
         self.bodies: list[Callable[..., Any]] = kept[1]
         self.special: list[bool] = kept[2]
         self.guarded: list[bool] = kept[3]
         self.extras: list[dict[str, Any] | None] = kept[4]
+        self.keeps: list[bool] = kept[5]
+        self.defaults: dict[str, Any] = kept[6]
         # read each time: a handler may have been appended to a task's list
         self.handled = [bool(task.state_handlers) for task in structure.tasks]
-        chosen = flow._reference_tasks  # noqa: SLF001 - the explicit choice, which is empty when there is none
+        # the explicit choice, or that of resources; empty when there is none
+        chosen = flow._reference_tasks or flow._inside_of_resources()  # noqa: SLF001 - the choice itself
         self.reference = [structure.index[task] for task in chosen] or structure.terminal
+        self.left_out: frozenset[int] = frozenset()
         self.homes: list[Family] = []
+        self.namesakes: frozenset[str] | None = None
         self.described: Sequence[Task] = structure.tasks
         self.slugs: Sequence[str] = structure.slugs
         if structure.mapped:
@@ -197,13 +243,28 @@ class Plan:
             self.described = list(structure.tasks)
             self.slugs = Slugs(structure.slugs, self.homes)
             self.bodies, self.guarded, self.extras = list(self.bodies), list(self.guarded), list(self.extras)
+            self.keeps = list(self.keeps)
+
+    def cover(self, tasks: Iterable[Task], decisive: Iterable[Task]) -> None:
+        """Leave out all but some of the tasks.
+
+        Args:
+            tasks: those that stay.
+            decisive: those that decide the state of the flow; it has ended when they have.
+
+        """
+        index = self.structure.index
+        covered = {index[task] for task in tasks}
+        self.left_out = frozenset(set(range(len(self.structure.tasks))) - covered)
+        self.reference = [index[task] for task in decisive]
+        self.structure = self.structure.covering(self.left_out)
 
     def spread(self, family: Family) -> None:
         """Give the children of a mapped task their numbers: the next ones."""
         parent, width = family.parent, family.width
         self.homes.extend([family] * width)
         described: Any = self.described
-        columns: tuple[list[Any], ...] = (described, self.bodies, self.guarded, self.extras, self.handled)
+        columns: tuple[list[Any], ...] = (described, self.bodies, self.guarded, self.extras, self.handled, self.keeps)
         for column in columns:
             column.extend([column[parent]] * width)
 
@@ -231,6 +292,13 @@ class Plan:
         index, name = self.map_index(number), self.described[number].name
         return name if index is None else f"{name}[{index}]"
 
+    def called(self, number: int) -> str:
+        """Return what a sentence calls a task run: its name, or its slug when another task has the same name."""
+        if self.namesakes is None:
+            counts = Counter(task.name for task in self.tasks)
+            self.namesakes = frozenset(name for name, count in counts.items() if count > 1)
+        return self.slugs[number] if self.described[number].name in self.namesakes else self.name(number)
+
     @property
     def terminal(self) -> list[int]:
         """The tasks with nothing downstream; the flow has ended when they have."""
@@ -251,11 +319,30 @@ class Plan:
         return found
 
 
-def _described(tasks: tuple[Task, ...]) -> tuple[list[Any], list[bool], list[bool], list[dict[str, Any] | None]]:
-    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry."""
+def _described(tasks: tuple[Task, ...], default: Result | None) -> tuple[Any, ...]:
+    """Read what the tasks say of themselves: bodies, whether they are special or guarded, what their states carry.
+
+    Args:
+        tasks: the tasks by number.
+        default: where the flow keeps results.
+
+    """
+    optional = [task for task in tasks if isinstance(task, Parameter) and not task.required]
+    defaults = {task.name: task.default for task in optional}
+    bodies: list[Any] = [task.run for task in tasks]
+    keeps = [False] * len(tasks)
+    for number, task in enumerate(tasks):
+        if task.result is not None or task.target is not None or task.task_run_name is not None or default is not None:
+            bodies[number] = keeping_body(task, default, defaults)
+            keeps[number] = isinstance(bodies[number], KeepingBody) or task.target is not None
+        if task.cache_for is not None:
+            keeps[number] = True
     return (
-        awaited([task.run for task in tasks]),
-        [task.trigger is not all_successful for task in tasks],
+        awaited(bodies),
+        [task.trigger is not all_successful or keep for task, keep in zip(tasks, keeps, strict=True)],
         [bool(task.timeout) or task.log_stdout for task in tasks],
         [{"context": {"tags": sorted(task.tags)}, "cached_inputs": None} if task.tags else None for task in tasks],
+        keeps,
+        defaults,
+        default,
     )

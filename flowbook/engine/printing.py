@@ -13,12 +13,15 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from flowbook import redaction
+from flowbook.redaction import redact
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from flowbook.tasks.base import Task
 
-__all__ = ["printing_to_log"]
+__all__ = ["masked_printing", "printing_to_log"]
 
 
 class _Lines:
@@ -61,7 +64,7 @@ class _Router:
     def write(self, text: str) -> int:
         lines = _lines.get()
         if lines is None:
-            return int(self.beneath.write(text) or 0)
+            return int(self.beneath.write(redact(text)) or 0)
         lines.take(text)
         return len(text)
 
@@ -93,21 +96,37 @@ def _router() -> _Router:
 
 
 @contextlib.contextmanager
-def printing_to_log(task: Task) -> Iterator[None]:
-    """Send what the body prints to the task's logger."""
-    lines = _Lines(task)
+def _routed() -> Iterator[None]:
+    """Have a router in its place while the block lasts."""
     with _lock:
         router = _router()
         router.users += 1
-    token = _lines.set(lines)
     try:
         yield
     finally:
+        with _lock:
+            router.users -= 1
+            if not router.users and sys.stdout is router:
+                sys.stdout = router.beneath
+
+
+@contextlib.contextmanager
+def printing_to_log(task: Task) -> Iterator[None]:
+    """Send what the body prints to the task's logger."""
+    lines = _Lines(task)
+    with _routed():
+        token = _lines.set(lines)
         try:
-            lines.finish()
+            yield
         finally:
-            _lines.reset(token)
-            with _lock:
-                router.users -= 1
-                if not router.users and sys.stdout is router:
-                    sys.stdout = router.beneath
+            try:
+                lines.finish()
+            finally:
+                _lines.reset(token)
+
+
+def masked_printing(tasks: Iterable[Task]) -> contextlib.AbstractContextManager[None]:
+    """Mask secrets in what is printed while the block lasts, when there are any or one of these tasks gives one."""
+    if redaction.known or any(task.sensitive for task in tasks):
+        return _routed()
+    return contextlib.nullcontext()

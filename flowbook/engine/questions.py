@@ -10,6 +10,7 @@ from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
 from flowbook.engine.ends import said, verdict_of
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted
+from flowbook.engine.keeping import look_for_kept
 from flowbook.engine.mapping import UNMAPPABLE, Supply, supplies_of
 from flowbook.states import Failed, Finished, Pending, Running, State, TriggerFailed
 from flowbook.triggers import Verdict
@@ -43,6 +44,8 @@ def answer(runner: Runner, question: m.Question, frame: RunFrame) -> m.Stimulus:
             if not failed and runner.task_handlers:
                 state, failed = consult(TaskRunner(task), runner.task_handlers, question.old, state)
             return m.StateAnswered(number, state, runner.clock.now(), final=failed)
+        if isinstance(question, m.AskKept):
+            return m.KeptAnswered(number, look_for_kept(runner, question), runner.clock.now())
         if isinstance(question, m.AskWidth):
             return m.WidthAnswered(number, _supplies(runner, number), runner.clock.now())
         return m.VerdictAnswered(number, _verdict(runner, number), runner.clock.now())

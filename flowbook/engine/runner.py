@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any
 from flowbook.engine import messages as m
 from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.coroutines import AsyncBody, RunLoop
+from flowbook.engine.ends import failure, said
 from flowbook.engine.interrupts import BodyStopped, Interruption
 from flowbook.engine.machine import Machine
 from flowbook.engine.mapping import flattened
 from flowbook.engine.plan import GATHERED
 from flowbook.engine.questions import answer
 from flowbook.engine.stream import Stream
-from flowbook.states import Cancelled, State, TimedOut
+from flowbook.states import Cancelled, Failed, State, TimedOut
+from flowbook.utilities.debug import is_raising
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Mapping, Sequence
 
+    from flowbook.artifacts import Artifact
     from flowbook.engine.clock import Clock
     from flowbook.engine.frame import RunFrame
     from flowbook.engine.plan import Plan
@@ -73,6 +76,8 @@ class Runner:
 
     Attributes:
         scheduled_for: the time a schedule gave, in the zone of its clock.
+        artifacts: what bodies left for people to look at, by id.
+        raises: break off at the first failing body, whose error is then kept in `raised`.
         interruption: what the SIGINT handler and the driving loop tell each other.
         coroutines: the event loop of async bodies.
         stop_body: how the executor stops a body, or lets go of it; None when there is nothing to stop.
@@ -87,6 +92,8 @@ class Runner:
     run_id: str
     name: str
     parameters: dict[str, Any]
+    clock: Clock
+    interruption: Interruption
 
     def __init__(
         self,
@@ -106,6 +113,7 @@ class Runner:
         self.run_id = run_id
         self.name = name
         self.parameters = dict(parameters or {})
+        self.all_parameters: dict[str, Any] = {**plan.defaults, **self.parameters}
         self.given = dict(given or {})
         self.task_contexts = dict(task_contexts or {})
         self.task_handlers = tuple(task_handlers)
@@ -119,6 +127,9 @@ class Runner:
         self.timers: list[tuple[float, int]] = []
         self.started: float = clock.now()
         self.scheduled_for: dt.datetime | None = None
+        self.artifacts: dict[str, Artifact] = {}
+        self.raises = is_raising()
+        self.raised: BaseException | None = None
         self.interruption = Interruption()
         self.coroutines = RunLoop()
         self.stop_body: Callable[[int], None] | None = None
@@ -169,7 +180,7 @@ class Runner:
         elif isinstance(instruction, m.StopBody):
             if self.stop_body is not None:
                 self.stop_body(instruction.task)
-        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger, m.AskWidth)):
+        elif isinstance(instruction, (m.AskHandlers, m.AskTrigger, m.AskKept, m.AskWidth)):
             if instruction.task in self.machine.asking:  # else the run was cancelled meanwhile
                 self.ask(instruction)
         else:
@@ -249,6 +260,9 @@ class Runner:
         if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
             # not by assignment: an exception may be a frozen dataclass
             BaseException.with_traceback(error, error.__traceback__.tb_next)
+        if self.raises and self.raised is None and isinstance(failure(error), Failed):
+            self.raised = error
+            self.mailbox.append(m.CancelAsked(at, f"Broken off by raise_on_exception: {said(error)}"))
         return m.Raised(task, error, at)
 
     def timed_out(self, task: int, *, is_let_go: bool = False) -> State:

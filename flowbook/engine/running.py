@@ -12,21 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.contexts import current_flow
 from flowbook.engine import attempt
-from flowbook.engine.arguments import context_values, options_of, parameter_values, seeds_of
+from flowbook.engine.arguments import context_values, names_given, options_of, parameter_values, seeds_of
 from flowbook.engine.clock import clock_of
 from flowbook.engine.ends import said
 from flowbook.engine.executors import LocalExecutor, ThreadExecutor, executor_of
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.frame import run_context
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted, interrupts
+from flowbook.engine.keeping import remember
 from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
+from flowbook.engine.printing import masked_printing
 from flowbook.engine.questions import consult
+from flowbook.engine.restarting import Part, kept_states, part_of
 from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
 from flowbook.engine.story import sentence
 from flowbook.errors import shown
-from flowbook.states import Failed, Pending, Running, Scheduled, State, TriggerFailed
+from flowbook.states import Failed, Mapped, Pending, Running, Scheduled, State, TriggerFailed
 
 if TYPE_CHECKING:
     import asyncio
@@ -58,6 +61,8 @@ def run_flow(flow: Flow, parameters: Mapping[str, Any] | None = None, /, *args: 
     with _ends_anyway(run):
         _show(run, asked=options.get("show"))
         _drive(run)
+    if run.error is not None:
+        raise run.error  # inside of raise_on_exception
     if options.get("show") is None:
         _log_failures(run)
     return run.state
@@ -103,7 +108,7 @@ async def run_flow_async(flow: Flow, parameters: Mapping[str, Any] | None = None
         with _ends_anyway(run):
             _show(run, asked=options.get("show"))
             await _drive_cooperatively(run)
-        return run.state
+        return run.wait(0)
     over = asyncio.Event()
 
     def tell(run: FlowRun | ScheduledRuns) -> None:
@@ -156,7 +161,7 @@ def _scheduled(
     if clock.is_virtual:
         options = {**options, "clock": clock}  # one time for all runs; a real clock is set anew for each
     for each in getattr(flow.schedule, "clocks", ()):  # better told now than in a month
-        parameter_values(flow, parameters, options, getattr(each, "parameter_defaults", None))
+        parameter_values(flow, parameters, options, of_clock=getattr(each, "parameter_defaults", None))
 
     def make(event: ClockEvent, before: FlowRun | None) -> FlowRun:
         # what an earlier run left, and the id of a run, are meant for one run
@@ -171,6 +176,8 @@ def _scheduled(
         if elsewhere:
             _let_go_of_bodies(run)
         _drive(run)
+        if run.error is not None:
+            raise run.error  # inside of raise_on_exception
         if options.get("show") is None and not elsewhere:
             _log_failures(run)
 
@@ -223,17 +230,22 @@ def _prepare(
     event: ClockEvent | None = None,
 ) -> FlowRun:
     _refuse_inside_block()
+    part: Part | None = options.get("part") or part_of(flow, options, names_given(parameters, options))
     plan = Plan(flow)
+    if part is not None:
+        plan.cover(part.tasks, part.decisive)
     contexts = options.get("task_contexts") or {}
     runner = Runner(
         plan,
         clock_of(options.get("clock")),
         run_id=options.get("flow_run_id") or os.urandom(8).hex(),
         name=options.get("flow_run_name") or f"{flow.name}-{next(_numbers)}",
-        parameters=parameter_values(flow, parameters, options, event.parameter_defaults if event else None),
+        parameters=parameter_values(
+            flow, parameters, options, part, of_clock=event.parameter_defaults if event else None
+        ),
         given=context_values(options),
         task_contexts={plan.number(task): dict(values) for task, values in contexts.items()},
-        seeds={plan.number(task): state for task, state in seeds_of(options).items()},
+        seeds={plan.number(task): state for task, state in seeds_of(options, part).items()},
         task_handlers=options.get("task_runner_state_handlers") or (),
     )
     wanted = options.get("executor")
@@ -242,10 +254,29 @@ def _prepare(
         executor = LocalExecutor()
     run = FlowRun(flow, runner, executor)
     earlier = options.get("state")
-    run.earlier = earlier if isinstance(earlier, State) and earlier.is_finished() else None
+    run.earlier = earlier if part is None and isinstance(earlier, State) and earlier.is_finished() else None
     run.driven_by(lambda: _drive_elsewhere(run), lambda: _drive(run))
+    run.resumed_by(lambda: _resume(run, part, options))
     flow.last_run = run
     return run
+
+
+def _resume(run: FlowRun, part: Part | None, options: Mapping[str, Any]) -> FlowRun:
+    """Start a new run that goes on where one has failed: what ended well is kept, all else is as it was."""
+    kept = kept_states(run.flow, run.states)
+    again = {key: value for key, value in options.items() if key not in _OF_ONE_RUN}
+    again["given"] = {}
+    again["context"] = run.runner.given
+    again["clock"] = run.runner.clock
+    if part is None:
+        again["task_states"] = kept
+    else:
+        again["part"] = part.keeping(kept)
+    return _start(run.flow, run.runner.parameters, again)
+
+
+# What is said of one run, and not of the one that goes on after it.
+_OF_ONE_RUN = frozenset({"flow_run_id", "flow_run_name", "part", "start_at", "state", "task_states", "until"})
 
 
 def _show(run: FlowRun, *, asked: bool | None, instead_of: FlowRun | None = None) -> None:
@@ -276,14 +307,14 @@ def _drive(run: FlowRun) -> None:
     """
     runner = run.runner
     try:
-        with interrupts(runner), _ends_anyway(run), run_context(runner):
+        with interrupts(runner), _ends_anyway(run), run_context(runner), masked_printing(runner.plan.tasks):
             for seconds in naps(run):
                 runner.bell.wait(seconds)
             while True:
                 if _open(run):
                     run.executor.drive(runner)
                 _close(run)
-                if run.settle():
+                if run.settle(runner.raised):
                     break
     except (RunInterrupted, BodyStopped) as interrupt:
         raise interrupt.with_traceback(None) from None
@@ -323,14 +354,14 @@ async def _drive_cooperatively(run: FlowRun) -> None:
 
     from flowbook.engine.executors.cooperative import drive_cooperatively  # noqa: PLC0415 - loads asyncio
 
-    with _ends_anyway(run), run_context(run.runner):
+    with _ends_anyway(run), run_context(run.runner), masked_printing(run.runner.plan.tasks):
         for seconds in naps(run):
             await asyncio.sleep(min(seconds, _GLANCE))  # nothing can ring a bell here
         while not run.is_over:
             if _open(run):
                 await drive_cooperatively(run.runner)
             _close(run)
-            run.settle()
+            run.settle(run.runner.raised)
 
 
 def _open(run: FlowRun) -> bool:
@@ -366,6 +397,8 @@ def _close(run: FlowRun) -> None:
         return
     state = machine.outcome()
     if state.is_finished():
+        if machine.kept:
+            remember(runner)
         state = _after_terminal_handler(run, state)
         if flow.state_handlers:
             answered, _ = consult(flow, flow.state_handlers, machine.flow_state, state)
@@ -379,6 +412,8 @@ def _after_terminal_handler(run: FlowRun, state: State) -> State:
     if handler is None:
         return state
     decisive = {machine.states[number] for number in run.runner.plan.reference}
+    # the flow is judged by the children of a mapped task, and so may this handler
+    decisive |= {child for state in decisive if isinstance(state, Mapped) for child in state.map_states if child}
     answered, failed = consult(run.flow, [lambda flow, _, new: handler(flow, new, decisive)], machine.flow_state, state)
     if failed:
         answered = Failed(f"The terminal state handler failed. {answered.message}", result=answered.result)

@@ -20,6 +20,7 @@ from flowbook.engine.clock import SystemClock
 from flowbook.engine.frame import RunFrame
 from flowbook.errors import FlowError, shown
 from flowbook.events import FLOW
+from flowbook.signals import FlowbookSignal
 from flowbook.states import Running, Scheduled, State
 
 if TYPE_CHECKING:
@@ -58,8 +59,13 @@ class Hands(NamedTuple):
 
 
 def is_on_schedule(flow: Flow, options: Mapping[str, Any]) -> bool:
-    """Tell whether a run is to wait for its flow's schedule: as it was asked for, else as configured."""
+    """Tell whether a run is to wait for its flow's schedule: as it was asked for, else as configured.
+
+    A run of a part of the flow is meant for now, unless it is asked to wait.
+    """
     asked = options.get("run_on_schedule")
+    if asked is None and (options.get("until") is not None or options.get("start_at") is not None):
+        return False
     return flow.schedule is not None and bool(config.flows.run_on_schedule if asked is None else asked)
 
 
@@ -126,7 +132,7 @@ class ScheduledRuns:
         self.flow = flow
         self.runs: deque[FlowRun] = deque(maxlen=KEPT)
         self.count = 0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.turns: object = None  # the asyncio task that drives, where there are no threads; held so that it lives
         self._hands = hands
         self._events: deque[ClockEvent] = deque()
@@ -247,7 +253,7 @@ class ScheduledRuns:
         around = contextvars.copy_context()  # what was given around the start holds for all runs
 
         def drive() -> None:
-            with contextlib.suppress(Exception):  # it is kept for `wait` to raise
+            with contextlib.suppress(Exception, FlowbookSignal):  # it is kept for `wait` to raise
                 self.drive()
 
         threading.Thread(target=around.run, args=(drive,), name="flowbook-schedule", daemon=True).start()
@@ -260,7 +266,7 @@ class ScheduledRuns:
     def _ends(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:
+        except (Exception, FlowbookSignal) as error:
             self.error = error
             raise
         finally:

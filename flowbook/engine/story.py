@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from flowbook.engine.ends import said
 from flowbook.engine.invariants import is_final
 from flowbook.engine.mapping import upstream_numbers
+from flowbook.engine.places import place_of
 from flowbook.errors import shown
 from flowbook.events import event_of
-from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, TriggerFailed
+from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, Success, TriggerFailed
 
 if TYPE_CHECKING:
     from flowbook.engine.runner import Runner
@@ -30,7 +31,7 @@ class Story:
         task: its slug.
         state: the name of its state.
         events: its events, in order.
-        why: the sentence that explains the state.
+        why: the sentence that explains the state; that of a failure tells the line of the user's code.
         upstream: the name and the state of each task upstream.
         root_cause: the slug of the task where the trouble began, or "".
 
@@ -106,7 +107,7 @@ _TROUBLE = (Failed, Skipped, Cancelled)
 
 def sentence(runner: Runner, task: int) -> str:
     """Return one sentence that says why a task is in the state it is in."""
-    return _ended(_why(runner, task))
+    return " ".join(_ended(words) for words in (_why(runner, task), _kept(runner, task)) if words)
 
 
 def _why(runner: Runner, task: int) -> str:
@@ -121,10 +122,21 @@ def _why(runner: Runner, task: int) -> str:
     if isinstance(state, Failed):
         count = runner.machine.run_count(task)
         after = f" after {count} attempts" if count > 1 else ""
-        return f"It failed{after}: {_error(state)}"
+        where = f" {place}" if (place := _place(state)) else ""
+        return f"It failed{after}{where}: {_error(state)}"
     if isinstance(state, Cancelled):
         return state.message or "The run was cancelled."
     return state.message or f"It is {type(state).__name__}."
+
+
+def _kept(runner: Runner, task: int) -> str:
+    """Say why a task was or was not taken from what is kept, and where its result is kept now."""
+    state, found = runner.machine.states[task], runner.machine.kept.get(task)
+    words = found.why if found is not None else ""
+    place = state._result.location if isinstance(state, Success) else None  # noqa: SLF001 - the reference API's name
+    if place is not None and (found is None or found.state is None):
+        words = f"{words} Its result was written to {shown(place)}.".strip()
+    return "" if words == state.message else words
 
 
 def _kept_from_running(runner: Runner, task: int, state: State) -> str:
@@ -150,11 +162,13 @@ def _waiting(runner: Runner, task: int, state: Pending) -> str:
         for_whom = "a person" if state.start_time is None else "a person or its time"
         return f"It waits for {for_whom}. {state.message or ''}".rstrip()
     missing = {
-        plan.structure.index[edge.upstream_task]: edge.upstream_task.name
+        plan.structure.index[edge.upstream_task]
         for edge, state in machine.upstream_states(task).items()
         if not is_final(state)
     }
-    waits = [shown(missing[number], 40) for number in sorted(missing)]
+    if task in plan.left_out:
+        return "It was left out: the run covers only a part of the flow."
+    waits = [shown(plan.called(number), 40) for number in sorted(missing)]
     if waits:
         return f"It waits for {', '.join(waits[:_NAMED])}{' and more' if len(waits) > _NAMED else ''}."
     family = machine.families.get(task)
@@ -184,6 +198,10 @@ def _error(state: State) -> str:
     return state.message or "no reason was given"
 
 
+def _place(state: State) -> str:
+    return place_of(state.result) if isinstance(state.result, BaseException) else ""
+
+
 def _words(error: BaseException) -> str:
     try:
         return shown(str(error), 200)[1:-1]
@@ -207,7 +225,7 @@ def _decided(runner: Runner, task: int) -> str:
         for number in numbers:
             state = machine.states[number]
             detail = f" ({_error(state)})" if isinstance(state, Failed) and not isinstance(state, TriggerFailed) else ""
-            words.append(f"{runner.plan.name(number)[:60]} {type(state).__name__}{detail}")
+            words.append(f"{runner.plan.called(number)[:60]} {type(state).__name__}{detail}")
     distinct = list(dict.fromkeys(words))
     more = f" and {len(distinct) - _DECIDED} more" if len(distinct) > _DECIDED else ""
     return ", ".join(distinct[:_DECIDED]) + more

@@ -21,6 +21,7 @@ from flowbook.view.protocol import (
     PROTOCOL,
     Acknowledged,
     Ask,
+    AskChildren,
     Command,
     Hello,
     ProtocolError,
@@ -103,7 +104,7 @@ class Hub:
         self.channels: dict[str, Channel] = {}
         self.viewings: OrderedDict[str, Viewing] = OrderedDict()
         self.has_linked = False
-        self._asked: deque[str] = deque()
+        self._asked: deque[str | AskChildren] = deque()
         self._answers: deque[ToView] = deque()
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._rung = threading.Event()
@@ -163,6 +164,9 @@ class Hub:
             if (viewing := self.viewings.get(message.run)) is not None:
                 viewing.was_asked.set()
             self._ring()
+        elif isinstance(message, AskChildren):
+            self._asked.append(message)
+            self._ring()
         elif isinstance(message, Command):
             self._answers.append(self._obey(message))
             self._ring()
@@ -220,7 +224,11 @@ class Hub:
         while self._answers:
             self._send(self._answers.popleft())
         while self._asked:
-            self._answer_ask(self._asked.popleft())
+            asked = self._asked.popleft()
+            if isinstance(asked, AskChildren):
+                self._answer_children(asked)
+            else:
+                self._answer_ask(asked)
         for viewing in list(self.viewings.values()):
             if viewing.is_live:
                 with viewing.lock:
@@ -238,6 +246,11 @@ class Hub:
             self.tell(viewing)  # so that the snapshot's number is the one the next changes follow
             self._send(message_of(viewing.flow, viewing.id, live=viewing.is_live, notice=viewing.notice))
             self._send(viewing.feed.snapshot(viewing.clock.now()))
+
+    def _answer_children(self, asked: AskChildren) -> None:
+        viewing = self.viewings.get(asked.run)
+        if viewing is not None:
+            self._send(viewing.feed.children(asked.node, asked.which, asked.offset, asked.limit))
 
     def tell(self, viewing: Viewing) -> None:
         """Send what changed since the last time."""

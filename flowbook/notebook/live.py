@@ -70,7 +70,7 @@ class _Output:
             snapshot = viewing.feed.snapshot(viewing.clock.now())
             live = viewing.is_live
             message = message_of(viewing.flow, viewing.id, live=live, notice=viewing.notice if live else "")
-            return mime_bundle(viewing.flow, snapshot, message, live=live)
+            return mime_bundle(viewing.flow, snapshot, message, live=live, children=viewing.feed.samples())
 
     def show(self) -> None:
         """Put the output into the cell."""

@@ -6,6 +6,7 @@ import datetime as dt
 import heapq
 from collections.abc import Iterable
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import shown
@@ -140,7 +141,8 @@ class Schedule:
 
     def _candidates(self, begin: dt.datetime, after: dt.datetime) -> Iterator[ClockEvent]:
         checked = 0
-        for event in heapq.merge(*(clock.events(after=begin) for clock in self.clocks)):
+        # by moment: at one moment the clocks come in their order
+        for event in heapq.merge(*(clock.events(after=begin) for clock in self.clocks), key=attrgetter("moment")):
             checked += event.moment > after
             if checked > MOST_CHECKED:
                 return

@@ -9,10 +9,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 
+from flowbook.caching import never_use
 from flowbook.contexts import context, current_flow, given_values
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.mapping import like, options_when_mapped, unmappable
 from flowbook.tasks import options
+from flowbook.tasks.arithmetic import Arithmetic, constructors
+from flowbook.tasks.pickling import OF_SHARING, SHARED, Picklable
 from flowbook.tasks.signature import RunSignature, SignatureOfCall
 
 if TYPE_CHECKING:
@@ -26,10 +29,6 @@ if TYPE_CHECKING:
     from flowbook.tasks.options import StateHandler, Trigger
 
 __all__ = ["Task", "attribute_changes", "constructors"]
-
-# Filled by flowbook.tasks.core: how values become tasks ("as_task") and which task each operator makes. The core tasks
-# are subclasses of Task, so Task itself cannot import them without a circle.
-constructors: dict[str, Callable[..., Task]] = {}
 
 # How often an attribute of any task was set: a plan that was read from tasks holds until this changes.
 attribute_changes = [0]
@@ -61,20 +60,8 @@ _OPTIONS = frozenset(
 
 _NO_TAGS: frozenset[str] = frozenset()
 
-# The mark in a `__dict__` which several tasks share, see Task.copy.
-_SHARED = "_shared"
 
-
-def _operation(name: str, *, reflected: bool = False) -> Callable[[Any, Any], Task]:
-    def operate(self: Any, other: Any) -> Task:
-        operands = (other, self) if reflected else (self, other)
-        return constructors[name](*operands)
-
-    operate.__doc__ = f"Return a task of the operator {name} on both results."
-    return operate
-
-
-class Task:
+class Task(Picklable, Arithmetic):
     """One step of a flow. Subclass it and define ``run``, or decorate a function with `flowbook.task`.
 
     Args:
@@ -87,12 +74,16 @@ class Task:
         timeout: seconds (or a timedelta of whole seconds) an attempt may take.
         trigger: decides from the states upstream whether the task may run.
         skip_on_upstream_skip: skip this task when one upstream was skipped (looked at before the trigger).
-        cache_for, cache_validator, cache_key: keep the result for later runs.
-        checkpoint, result, target: where and whether the result is written.
+        cache_for: how long the result may stand for later runs; in memory.
+        cache_validator: decides whether it may, as ``validator(state, inputs, parameters)``; see `flowbook.caching`.
+        cache_key: the name it is kept under, to share it between tasks; the task's name when not given.
+        checkpoint: False keeps the result from being written.
+        result: where it is written, as `flowbook.results.LocalResult`; the flow's when not given.
+        target: the location it is written to; a task whose target exists already is not run.
         state_handlers: called as ``handler(task, old_state, new_state)`` at each change; may return another state.
         on_failure: called as ``on_failure(task, state)`` when an attempt failed.
         log_stdout: send what the body prints to the task's logger.
-        task_run_name: a template or callable for the name of a run.
+        task_run_name: a template or callable for the name of a run, ``context.task_run_name``.
         nout: how many results the task returns, for unpacking.
 
     Raises:
@@ -114,6 +105,9 @@ class Task:
     __slots__ = ("__dict__", "__weakref__", "_tags")
 
     auto_generated: bool = False
+    # whether a restarted run does this again, though the run before it ended it well
+    runs_anew: bool = False
+    sensitive: bool = False
     run_signature: RunSignature
     # of an instance: how it is called inside a flow; of a class: how it is made
     __signature__ = SignatureOfCall()
@@ -183,22 +177,16 @@ class Task:
         self.timeout = options.checked_timeout(timeout)
         self.trigger: Trigger = options.checked_trigger(trigger)
         self.skip_on_upstream_skip = skip_on_upstream_skip
-        self.cache_for = cache_for
-        self.cache_validator = cache_validator
-        self.cache_key = cache_key
+        owner = f"task {shown(self.name, 40)}"
+        self.cache_for = options.checked_cache_for(cache_for)
+        self.cache_validator = options.checked_validator(cache_validator, cache_for, owner)
+        self.cache_key = options.checked_cache_key(cache_key)
         self.checkpoint = checkpoint
         self.state_handlers = options.checked_handlers(state_handlers, on_failure)
         self.log_stdout = log_stdout
-        self.result = result
-        self.target = target
-        self.task_run_name = task_run_name
-        options.warn_unused(
-            f"task {shown(self.name, 40)}",
-            cache_for=cache_for,
-            target=target,
-            result=result,
-            task_run_name=task_run_name,
-        )
+        self.target = options.checked_template("target", target)
+        self.result = options.placed(options.checked_result(result), target, owner)
+        self.task_run_name = options.checked_template("task_run_name", task_run_name)
         self.nout = self.run_signature.nout if nout is None else options.checked_nout(nout)
         values = given_values()
         self.tags.update(values.get("tags") or ())
@@ -233,19 +221,22 @@ class Task:
                     UserWarning,
                     stacklevel=2,
                 )
-            if _SHARED in self.__dict__:
+            if SHARED in self.__dict__:
                 self._take_attributes()
             object.__setattr__(self, name, value)
 
         def __delattr__(self, name: str) -> None:
             attribute_changes[0] += 1
-            if _SHARED in self.__dict__:
+            if SHARED in self.__dict__:
                 self._take_attributes()
             object.__delattr__(self, name)
 
+        def __getattr__(self, name: str) -> Any:
+            raise options.missing_attribute(self, name)
+
     def _take_attributes(self) -> None:
         """Give this task attributes of its own."""
-        own = {key: value for key, value in self.__dict__.items() if key != _SHARED}
+        own = {key: value for key, value in self.__dict__.items() if key not in OF_SHARING}
         object.__setattr__(self, "__dict__", own)
 
     @property
@@ -278,7 +269,7 @@ class Task:
     def __bool__(self) -> bool:
         raise TypeError(
             f"task {shown(self.name, 60)} has no truth value: its result is not known while the flow is being built. "
-            "Branch inside a task, or let the task raise flowbook.signals.SKIP."
+            "Branch with `with flowbook.case(task, value):` or inside a task, or let it raise flowbook.signals.SKIP."
         )
 
     @property
@@ -315,7 +306,7 @@ class Task:
         # a call. So copies share one `__dict__` until somebody sets an attribute; whoever does takes one of its own
         # (__setattr__). Tags, which people change in place, are frozen until somebody looks at them.
         values = self.__dict__
-        values[_SHARED] = True
+        values[SHARED] = True
         made = object.__new__(type(self))
         object.__setattr__(made, "__dict__", values)
         tags = frozenset(self._tags) if self._tags else _NO_TAGS
@@ -357,6 +348,8 @@ class Task:
             check = options.CHECKS.get(name)
             setattr(self, name, value if check is None else check(value))
         options.check_retries(self.max_retries, self.retry_delay, task_args.keys())
+        if "cache_for" in task_args and "cache_validator" not in task_args and self.cache_validator is never_use:
+            self.cache_validator = options.checked_validator(None, self.cache_for, "")
 
     def __call__(
         self,
@@ -521,28 +514,6 @@ class Task:
     def __getitem__(self, key: Any) -> Task:
         return constructors["GetItem"](self, key)
 
-    # `==` and `!=` keep meaning identity, so that tasks stay usable as keys; see is_equal and is_not_equal.
-    __add__ = _operation("Add")
-    __radd__ = _operation("Add", reflected=True)
-    __sub__ = _operation("Sub")
-    __rsub__ = _operation("Sub", reflected=True)
-    __mul__ = _operation("Mul")
-    __rmul__ = _operation("Mul", reflected=True)
-    __truediv__ = _operation("Div")
-    __rtruediv__ = _operation("Div", reflected=True)
-    __floordiv__ = _operation("FloorDiv")
-    __rfloordiv__ = _operation("FloorDiv", reflected=True)
-    __mod__ = _operation("Mod")
-    __rmod__ = _operation("Mod", reflected=True)
-    __pow__ = _operation("Pow")
-    __rpow__ = _operation("Pow", reflected=True)
-    __and__ = _operation("And")
-    __rand__ = _operation("And", reflected=True)
-    __lt__ = _operation("LessThan")
-    __le__ = _operation("LessThanOrEqual")
-    __gt__ = _operation("GreaterThan")
-    __ge__ = _operation("GreaterThanOrEqual")
-
     def __or__(self, other: Any) -> Any:
         made: Any = constructors["as_task"](other)
         return made.set_upstream(like(other, self))
@@ -562,5 +533,7 @@ _METHODS = frozenset(name for name in vars(Task) if not name.startswith("_")) - 
     "logger",
     "run",
     "run_signature",
+    "runs_anew",
+    "sensitive",
     "tags",
 }

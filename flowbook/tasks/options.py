@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from flowbook.caching import duration_only, never_use
 from flowbook.configuration import config
 from flowbook.errors import nearest, shown
+from flowbook.results.base import Result
 from flowbook.triggers import __all__ as trigger_names
 from flowbook.triggers import all_successful, some_failed, some_successful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
+    from flowbook.caching import Validator
     from flowbook.edges import Edge
     from flowbook.states import State
 
@@ -187,6 +191,75 @@ def checked_nout(nout: int | None) -> int | None:
     return nout
 
 
+def checked_cache_for(cache_for: dt.timedelta | None) -> dt.timedelta | None:
+    """Return how long a result may stand for later runs, or None for not at all."""
+    if cache_for is not None and not isinstance(cache_for, dt.timedelta):
+        raise TypeError(f"cache_for={shown(cache_for)} is not a timedelta, for instance cache_for=timedelta(hours=1).")
+    if cache_for is not None and cache_for < dt.timedelta():
+        raise ValueError(f"cache_for={shown(cache_for)} is negative; a result can only be kept for some time to come.")
+    return cache_for
+
+
+def checked_cache_key(cache_key: str | None) -> str | None:
+    """Return the name under which results are kept, or None for the task's own name."""
+    if cache_key is not None and not isinstance(cache_key, str):
+        raise TypeError(f"cache_key={shown(cache_key)} is not a text: cache_key={shown(str(cache_key))}.")
+    return cache_key
+
+
+def checked_validator(validator: Validator | None, cache_for: dt.timedelta | None, owner: str) -> Validator:
+    """Return the function that decides about kept results; the default one depends on whether any are kept."""
+    if validator is None:
+        return never_use if cache_for is None else duration_only
+    looked_at: object = validator
+    if isinstance(looked_at, type) or not callable(looked_at):
+        hint = " Call it first: partial_inputs_only(validate_on=[...])." if isinstance(validator, type) else ""
+        raise TypeError(
+            f"cache_validator={shown(validator)} is not a function of (state, inputs, parameters).{hint} "
+            "Use one of flowbook.caching."
+        )
+    if cache_for is None and validator is not never_use:
+        warnings.warn(
+            f"{owner} has a cache_validator and no cache_for, so nothing is kept that it could decide about. "
+            "Say how long results are kept, for instance cache_for=timedelta(hours=1).",
+            UserWarning,
+            stacklevel=4,
+        )
+    return validator
+
+
+def checked_result(result: object) -> Result | None:
+    """Return where results are kept, or None."""
+    if result is not None and not isinstance(result, Result):
+        raise TypeError(
+            f"result={shown(result)} does not say where results are kept. Use one of flowbook.results, "
+            "for instance result=LocalResult('results')."
+        )
+    return result
+
+
+def checked_template(name: str, template: Any) -> Any:
+    """Return a template, a function that makes a text, or None."""
+    if template is not None and not isinstance(template, str) and not callable(template):
+        raise TypeError(f"{name}={shown(template)} is neither a text with {{names}} nor a function that returns one.")
+    return template
+
+
+def placed(result: Result | None, target: Any, owner: str) -> Result | None:
+    """Return where results are kept: at the target, when there is one."""
+    if result is None or target is None:
+        return result
+    if result.location is not None and result.location != target:
+        warnings.warn(
+            f"{owner} has a target and a result with a location; the target is used. Leave one of the two out.",
+            UserWarning,
+            stacklevel=4,
+        )
+    made = result.copy()
+    made.location = target
+    return made
+
+
 # What must hold for an attribute that is set on a copy: t(1, task_args={"max_retries": 3, ...}).
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "tags": checked_tags,
@@ -197,7 +270,23 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "timeout": checked_timeout,
     "state_handlers": checked_handlers,
     "nout": checked_nout,
+    "cache_for": checked_cache_for,
+    "cache_key": checked_cache_key,
+    "result": checked_result,
+    "target": partial(checked_template, "target"),
+    "task_run_name": partial(checked_template, "task_run_name"),
 }
+
+
+def missing_attribute(task: object, name: str) -> AttributeError:
+    """Return what to raise when a task lacks an attribute, above all because its class never made it a task."""
+    kind, has = type(task).__name__, object.__getattribute__(task, "__dict__")
+    if name.startswith("__") or "name" in has or name not in {"_tags", "name", "slug", "nout", *CHECKS}:
+        return AttributeError(f"{kind!r} object has no attribute {name!r}")
+    return AttributeError(
+        f"{kind} has no {name.strip('_')} yet: its __init__ does not call super().__init__(), which makes it a task. "
+        f"Write super().__init__(**kwargs) in {kind}.__init__."
+    )
 
 
 class FailureHandler:

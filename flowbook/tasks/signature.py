@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from flowbook.errors import shown
+from flowbook.hints import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,8 @@ class RunSignature:
         takes_any: ``run`` has ``**kwargs``.
         nout: how many results the return annotation promises, or None.
         by_position_only: the name of an argument that cannot be given by name, or "".
+        takes_types: an argument is annotated with something that can be compared.
+        gives_type: the result is.
 
     """
 
@@ -46,6 +49,8 @@ class RunSignature:
     takes_any: bool
     nout: int | None
     by_position_only: str = ""
+    takes_types: bool = False
+    gives_type: bool = False
 
     @classmethod
     def of(cls, run: Callable[..., Any], *, method: bool = False) -> RunSignature:
@@ -86,7 +91,13 @@ class RunSignature:
             takes_any=len(named) < len(parameters),
             nout=_promised_results(run, signature.return_annotation),
             by_position_only=next((p.name for p in named if p.kind is inspect.Parameter.POSITIONAL_ONLY), ""),
+            takes_types=any(_says_something(p.annotation) for p in parameters),
+            gives_type=_says_something(signature.return_annotation),
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # types that were looked up may be of a notebook, and can be looked up again
+        return {name: value for name, value in self.__dict__.items() if name != "_hints"}
 
     def bind(self, task_name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments by name, or raise TypeError as the function itself would.
@@ -115,7 +126,7 @@ class RunSignature:
 
     def describe(self, run: Callable[..., Any]) -> dict[str, dict[str, Any]]:
         """Return each argument's type, whether it is required, and its default."""
-        hints = _hints(run)
+        hints = self.hints(run)
         return {
             name: {
                 "type": hints.get(name, Any),
@@ -127,7 +138,31 @@ class RunSignature:
 
     def returns(self, run: Callable[..., Any]) -> Any:
         """Return the return annotation, or Any."""
-        return _hints(run).get("return", Any)
+        return self.hints(run).get("return", Any)
+
+    def takes_type(self, run: Callable[..., Any], name: str) -> Any:
+        """Return what an argument is annotated with, or Any; one of ``**kwargs`` is of the type of all of them."""
+        hints = self.hints(run)
+        if name in self.names or not self.takes_any:
+            return hints.get(name, Any)
+        return hints.get(list(self.signature.parameters)[-1], Any)
+
+    def hints(self, run: Callable[..., Any]) -> dict[str, Any]:
+        """Return the types of the arguments and of the result, as far as there are any; texts where names are unknown.
+
+        They are looked up once: a flow may have the same function in a thousand tasks.
+        """
+        kept: dict[str, Any] | None = self.__dict__.get("_hints")
+        if kept is None:
+            kept = {
+                name: _with_none(resolved(run, p.annotation), p.default)
+                for name, p in self.signature.parameters.items()
+                if p.annotation is not p.empty
+            }
+            if self.signature.return_annotation is not inspect.Signature.empty:
+                kept["return"] = resolved(run, self.signature.return_annotation)
+            self.__dict__["_hints"] = kept  # the class is frozen, and this is a note to itself
+        return kept
 
     def of_call(self) -> inspect.Signature:
         """Return the signature of calling the task: that of ``run`` plus what every call takes."""
@@ -164,18 +199,22 @@ def _refuse_unfit(name: str, parameter: inspect.Parameter) -> None:
         )
 
 
-def _hints(run: Callable[..., Any]) -> dict[str, Any]:
+def _says_something(annotation: Any) -> bool:
+    """Tell whether an annotation may be worth comparing; looked at once per function, before names are looked up."""
+    nothing = (inspect.Signature.empty, Any, object, "Any", "object", "typing.Any")
+    return not any(annotation is one for one in nothing[:3]) and not (
+        isinstance(annotation, str) and annotation in nothing
+    )
+
+
+def _with_none(annotation: Any, default: Any) -> Any:
+    """Return the type of an argument whose default is None: None is welcome then, though many do not write it."""
+    if default is not None or isinstance(annotation, str) or annotation is Any:
+        return annotation
     try:
-        return typing.get_type_hints(run)
-    except Exception:  # noqa: BLE001 - annotations are a user's expressions and may fail in any way
-        return dict(getattr(run, "__annotations__", {}))
-
-
-class _Annotated:
-    """Carries one annotation to `typing.get_type_hints`, so that the others need not be known."""
-
-    def __init__(self, annotation: str) -> None:
-        self.__annotations__ = {"return": annotation}
+        return typing.Optional[annotation]  # noqa: UP045 - an annotation may be of a kind that has no |
+    except TypeError:
+        return annotation
 
 
 def _promised_results(run: Callable[..., Any], annotation: Any) -> int | None:
@@ -183,11 +222,9 @@ def _promised_results(run: Callable[..., Any], annotation: Any) -> int | None:
     if annotation is inspect.Signature.empty or annotation is None:
         return None
     if isinstance(annotation, str):
-        try:
-            known = {**getattr(run, "__globals__", {}), **inspect.getclosurevars(inspect.unwrap(run)).nonlocals}
-            annotation = typing.get_type_hints(_Annotated(annotation), known)["return"]
-        except Exception:  # noqa: BLE001 - a name that is not there yet, or only for type checkers
-            return _written_results(annotation)
+        written, annotation = annotation, resolved(run, annotation)
+        if isinstance(annotation, str):
+            return _written_results(written)  # a name that is not there yet, or only for type checkers
     if typing.get_origin(annotation) is not tuple:
         return None
     items = typing.get_args(annotation)

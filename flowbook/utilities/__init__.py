@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Reached as attributes in programs for the reference API; loaded when somebody does.
-_PARTS = ("diagnostics", "edges", "logging", "tasks")
+_PARTS = ("debug", "diagnostics", "edges", "logging", "notifications", "tasks")
 
 
 def __getattr__(name: str) -> ModuleType:

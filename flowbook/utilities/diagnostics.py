@@ -47,6 +47,8 @@ def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str
     """Say which settings differ from their defaults, and not in what."""
     found: dict[str, Any] = {}
     for name, value in values.items():
+        if name not in defaults:
+            continue  # a section of their own
         if isinstance(value, dict):
             inside = _changed(value, defaults[name])
             if inside:

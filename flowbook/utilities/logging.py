@@ -6,14 +6,37 @@ Nothing is configured at import; the first logger somebody asks for attaches a h
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import sys
+from typing import TYPE_CHECKING
 
+from flowbook import redaction
 from flowbook.configuration import config
+from flowbook.redaction import redact
 
-__all__ = ["get_logger"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["get_logger", "taking_records"]
 
 ROOT = "flowbook"
+
+
+_taker: contextvars.ContextVar[Callable[[logging.LogRecord], None] | None] = contextvars.ContextVar(
+    "flowbook_taker", default=None
+)
+
+
+@contextlib.contextmanager
+def taking_records(take: Callable[[logging.LogRecord], None] | None) -> Iterator[None]:
+    """Hand what is logged on this thread to `take` instead of printing it; with None it is printed as ever."""
+    token = _taker.set(take)
+    try:
+        yield
+    finally:
+        _taker.reset(token)
 
 
 class _Printed(logging.Handler):
@@ -25,9 +48,12 @@ class _Printed(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
+            if (take := _taker.get()) is not None:
+                take(record)
+                return
             # what a task prints may be on its way to the log; a log line is printed below that, or it would come again
             stream = getattr(sys.stdout, "beneath", sys.stdout)
-            stream.write(f"{self.format(record)}\n")  # in one piece: threads print too
+            stream.write(f"{redact(self.format(record))}\n")  # in one piece: threads print too
         except Exception:  # noqa: BLE001 - a closed stdout must not fail a task
             self.handleError(record)
 
@@ -57,4 +83,17 @@ def get_logger(name: str | None = None) -> logging.Logger:
         root.addHandler(handler)
         root.propagate = False
     handler.follow_settings(root)
-    return root if name in {None, ROOT} else root.getChild(str(name))
+    logger = root if name in {None, ROOT} else root.getChild(str(name))
+    logger.addFilter(_mask_secrets)  # once, however often it is added; so handlers of other people see none, too
+    return logger
+
+
+def _mask_secrets(record: logging.LogRecord) -> bool:
+    """Mask what was handed out as a secret in a record, its traceback included."""
+    if redaction.known:
+        record.msg, record.args = redact(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = logging.Formatter().formatException(record.exc_info)
+        if record.exc_text:
+            record.exc_text = redact(record.exc_text)
+    return True

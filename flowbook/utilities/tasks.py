@@ -12,13 +12,14 @@ from flowbook import signals
 from flowbook.contexts import context
 from flowbook.errors import nearest, shown
 from flowbook.tasks.base import Task
+from flowbook.tasks.control_flow.apply import apply_map
 from flowbook.tasks.core.collections import as_task
 from flowbook.tasks.core.function import FunctionTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["as_task", "defaults_from_attrs", "pause_task", "tags", "task"]
+__all__ = ["apply_map", "as_task", "defaults_from_attrs", "pause_task", "tags", "task"]
 
 
 @overload

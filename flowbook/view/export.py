@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import shown
 from flowbook.states import Mapped, State
+from flowbook.view.kinds import kind_of
 from flowbook.view.measure import clean
 from flowbook.view.palette import LIGHT, family_of, glyph_of
-from flowbook.view.picture import kind_of, node_cards, numbered_tasks
+from flowbook.view.picture import node_cards, numbered_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -187,8 +188,11 @@ def _dots(number: int, task: Task, state: State | None, *, is_mapped: bool) -> I
         yield _Dot(f"n{number}", label, shape | _filled(state))
     for index, child in enumerate(children[:MOST_CHILDREN]):
         yield _Dot(f"n{number}_{index}", label, shape | _filled(child) | {"tooltip": f"map index {index}"})
-    if len(children) > MOST_CHILDREN:
-        yield _Dot(f"n{number}_more", f"{label}, {len(children) - MOST_CHILDREN:,} more", shape)
+    left = children[MOST_CHILDREN:]
+    if left:
+        bad = [child for child in left if child is not None and child.is_failed()]
+        failed = f", {len(bad):,} of them failed" if bad else ""
+        yield _Dot(f"n{number}_more", f"{label}, {len(left):,} more{failed}", shape | _filled(bad[0] if bad else None))
 
 
 def _filled(state: State | None) -> dict[str, str]:
@@ -303,6 +307,8 @@ _MERMAID_SHAPES = {
     "constant": ("([", "])"),
     "operator": ("(", ")"),
     "collection": ("(", ")"),
+    "condition": ("{{", "}}"),
+    "merge": ("[/", "\\]"),
 }
 
 

@@ -16,16 +16,18 @@ from flowbook.view.palette import family_of, glyph_of
 from flowbook.view.protocol import NodeLook, RunLook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from flowbook.view.palette import Theme
     from flowbook.view.picture import FlowPicture
-    from flowbook.view.protocol import NodeCard
+    from flowbook.view.protocol import Children, NodeCard
 
 READABLE = 0.6
 """A picture that is wider than the page shrinks to this share of its size, and scrolls from there."""
 ROWS = 1000
 """More tasks than this are not listed: a saved notebook must stay small."""
+FAILED_ROWS = 10
+"""Children of one mapped task that are listed because they failed."""
 
 
 def draw_html(
@@ -35,6 +37,7 @@ def draw_html(
     *,
     theme: Theme = "auto",
     now: float | None = None,
+    children: Sequence[Children] = (),
 ) -> str:
     """Write a picture and its table as HTML that lasts.
 
@@ -44,6 +47,7 @@ def draw_html(
         run: how its run is.
         theme: of the image; "auto" follows the reader's system.
         now: the kernel's time; by default the last moment that the looks know of.
+        children: of mapped tasks; those that failed are listed below their task.
 
     Returns:
         An HTML fragment of images, tables and `details`, with inline style attributes only.
@@ -67,7 +71,7 @@ def draw_html(
         '<div style="overflow-x:auto">'
         f'<img alt="{alt}" style="height:auto;max-width:100%;min-width:{least:.0f}px" '
         f'src="data:image/svg+xml;base64,{data}"/></div>'
-        f"{_table(picture.cards, ordered, run, at)}"
+        f"{_table(picture.cards, ordered, run, at, {each.node: each for each in children})}"
     )
 
 
@@ -94,7 +98,11 @@ def alt_text(
     """
     at = now if now is not None else words.latest(looks, run)
     text = svg.summary(name, looks, run, at)
-    bad = [card for card, look in zip(cards, looks, strict=True) if family_of(look.state) in {"bad", "warn"}]
+    bad = [
+        card
+        for card, look in zip(cards, looks, strict=True)
+        if family_of(look.state) in {"bad", "warn"} or words.failed_children(look)
+    ]
     told = [words.node_title(looks[card.node], card, at) for card in bad[:_TOLD]]
     more = [f"{len(bad) - _TOLD} more"] if len(bad) > _TOLD else []
     sentence = [clean(run.sentence)] if run.sentence else []
@@ -106,13 +114,22 @@ _HUGE = 1600.0
 _CELL = "padding:2px 16px 2px 0;text-align:left;vertical-align:top"
 
 
-def _table(cards: Sequence[NodeCard], looks: Sequence[NodeLook], run: RunLook, now: float) -> str:
+def _table(
+    cards: Sequence[NodeCard],
+    looks: Sequence[NodeLook],
+    run: RunLook,
+    now: float,
+    children: Mapping[int, Children],
+) -> str:
     state, done, elapsed = words.run_texts(run, looks, now)
     facts = ", ".join(fact for fact in (state, done, elapsed) if fact)
     head = "".join(f'<th style="{_CELL}">{name}</th>' for name in ("Task", "State", "Time"))
-    rows = "".join(_row(card, look, now) for card, look in zip(cards[:ROWS], looks, strict=False))
+    rows = "".join(
+        _row(card, look, now) + _failed_rows(card, look, children.get(card.node), now)
+        for card, look in zip(cards[:ROWS], looks, strict=False)
+    )
     left = len(cards) - ROWS
-    more = f'<tr><td style="{_CELL}" colspan="3">and {left:,} more</td></tr>' if left > 0 else ""
+    more = _line(f"and {left:,} more") if left > 0 else ""
     return (
         '<details style="margin-top:4px"><summary style="cursor:pointer">'
         f"States as a table: {escape(facts)}</summary>"
@@ -124,5 +141,25 @@ def _table(cards: Sequence[NodeCard], looks: Sequence[NodeLook], run: RunLook, n
 def _row(card: NodeCard, look: NodeLook, now: float) -> str:
     texts = words.node_texts(look, card, now)
     sign = glyph_of(look.state or "Pending")
-    cells = (clean(card.name), f"{sign} {texts.state}", texts.time)
+    return _cells(clean(card.name), f"{sign} {texts.state}", texts.time)
+
+
+def _failed_rows(card: NodeCard, look: NodeLook, children: Children | None, now: float) -> str:
+    """The children that failed: a mapped task is a success whatever they are, and a table must not hide them."""
+    bad = [row for row in (children.rows if children else ()) if family_of(row.state) == "bad"][:FAILED_ROWS]
+    rows = []
+    for row in bad:
+        texts = words.child_texts(row, card, now)
+        told = " · ".join(part for part in (texts.state, texts.said) if part)
+        rows.append(_cells(f"\u00a0\u00a0{clean(card.name)}[{row.index}]", f"{glyph_of(row.state)} {told}", texts.time))
+    left = words.failed_children(look) - len(bad)
+    more = _line(f"\u00a0\u00a0and {left:,} more of {clean(card.name)} failed") if bad and left > 0 else ""
+    return "".join(rows) + more
+
+
+def _cells(*cells: str) -> str:
     return "<tr>" + "".join(f'<td style="{_CELL}">{escape(cell)}</td>' for cell in cells) + "</tr>"
+
+
+def _line(text: str) -> str:
+    return f'<tr><td style="{_CELL}" colspan="3">{escape(text)}</td></tr>'

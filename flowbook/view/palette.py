@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from flowbook.states import Finished, Looped, Running
 from flowbook.view import measure
 from flowbook.view.vision import VISIONS, channels, contrast, distance, mix
 
@@ -99,9 +100,12 @@ DARK = Scheme(
 FAMILIES: tuple[str, ...] = tuple(LIGHT.families)
 """In the order in which counts are shown: what is done first, what is still to come last."""
 
+MAPPING = "Mapping"
+"""What a mapped task is called while its children run. No state: the run of the mapped task itself is Pending then."""
+
 _STATES: dict[str, dict[str, str]] = {
     "waiting": {"Pending": "○", "Scheduled": "◷", "Queued": "◔", "State": "·"},
-    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍"},
+    "active": {"Running": "▶", "Submitted": "◌", "Resume": "▷", "Cancelling": "◍", MAPPING: "▦"},
     "good": {"Success": "✓", "Cached": "≡", "Mapped": "▤", "Looped": "∞", "Finished": "■"},
     "warn": {"Retrying": "↺", "Paused": "‖", "Skipped": "↷", "Cancelled": "⊘"},
     "bad": {
@@ -124,6 +128,7 @@ ROUTINE: tuple[str, ...] = (
     "Starting task run.",
     "Task run succeeded.",
     "Task not run.",
+    "All mapped children have ended.",
 )
 """Messages that say no more than their state: a card leaves them out."""
 
@@ -265,7 +270,15 @@ def closest_families(scheme: Scheme) -> tuple[float, str, str, str]:
 
 def typescript() -> str:
     """Return the text of ``js/src/look.ts``: stylesheet, families, glyphs, widths to measure text with."""
-    constants = [
+    about = "Generated from flowbook/view/palette.py by `python -m flowbook.view.palette --write js/src/look.ts`."
+    families = f"export type Family = {' | '.join(_json(family) for family in FAMILIES)};"
+    texts = [f"/** {doc} */\nexport const {name} = {value};" for doc, name, value in (*_words(), *_measures())]
+    return "\n\n".join([f"// {about} Edit that, not this.", families, *texts]) + "\n"
+
+
+def _words() -> list[tuple[str, str, str]]:
+    """What the browser must know of states and families: about it, its name and type, its value."""
+    return [
         (
             "The order in which counts by family are shown.",
             "FAMILIES: readonly Family[]",
@@ -291,7 +304,23 @@ def typescript() -> str:
             "GLYPH: Readonly<Record<string, string>>",
             _json(GLYPH, indent=2),
         ),
+        (
+            "States in which an attempt is under way.",
+            "ATTEMPTS: readonly string[]",
+            _json(Running.children(include_self=True, names_only=True)),
+        ),
+        (
+            "States in which a task run has ended, Looped left out: it starts anew at once.",
+            "FINISHED: readonly string[]",
+            _json([name for name in Finished.children(include_self=True, names_only=True) if name != Looped.__name__]),
+        ),
         ("Messages that say no more than their state.", "ROUTINE: readonly string[]", _json(ROUTINE)),
+    ]
+
+
+def _measures() -> list[tuple[str, str, str]]:
+    """What it must know to measure and to draw, likewise."""
+    return [
         (
             "Inside a card: where texts begin, what stays free at the right, font size of the state line.",
             "CARD: { readonly left: number; readonly right: number; readonly size: number }",
@@ -313,10 +342,6 @@ def typescript() -> str:
             _template(stylesheet()),
         ),
     ]
-    about = "Generated from flowbook/view/palette.py by `python -m flowbook.view.palette --write js/src/look.ts`."
-    families = f"export type Family = {' | '.join(_json(family) for family in FAMILIES)};"
-    texts = [f"/** {doc} */\nexport const {name} = {value};" for doc, name, value in constants]
-    return "\n\n".join([f"// {about} Edit that, not this.", families, *texts]) + "\n"
 
 
 def _json(value: object, indent: int | None = None) -> str:

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from flowbook.errors import CycleError, shown
-from flowbook.parameters import Parameter
-from flowbook.tasks.base import Task
-from flowbook.tasks.core import collections, operators
+from flowbook.errors import CycleError
+from flowbook.view.kinds import COLLECTIONS, bands, is_aside, kind_of, name_of
 from flowbook.view.layout import Layout, Route, layout
 from flowbook.view.measure import clean, elide, text_width
+from flowbook.view.places import Place, place_of
 from flowbook.view.protocol import Kind, NodeCard
+from flowbook.view.words import TIMELESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from flowbook.edges import Edge
     from flowbook.flows import Flow
+    from flowbook.tasks.base import Task
 
-EdgeKind = Literal["data", "state", "mapped", "cycle"]
+__all__ = ["FlowPicture", "Link", "Node", "node_cards", "numbered_tasks", "picture"]
+
+EdgeKind = Literal["data", "state", "mapped", "gathered", "branch", "cycle"]
+"""What is told apart by its line: a result, only the end of a task, one result for each child, the results of all
+children, a condition, and a part of a circle."""
 Direction = Literal["right", "down"]
 
 MANY = 60
@@ -77,6 +83,32 @@ SMALL = Shape(
     badge=8,
     badge_x=19,
 )
+HEXAGON = Shape(
+    height=34,
+    least=70,
+    most=240,
+    step=10,
+    left=40,
+    right=18,
+    name_size=12,
+    name_line=21.5,
+    badge=8,
+    badge_x=24,
+)
+"""A condition: its two points take room from its words."""
+TAG = Shape(
+    height=32,
+    least=70,
+    most=240,
+    step=10,
+    left=34,
+    right=20,
+    name_size=12,
+    name_line=20.5,
+    badge=8,
+    badge_x=19,
+)
+"""Where branches come together: pointed at its right."""
 RIGHT_GAP, DOWN_GAP, NODE_GAP = 64.0, 44.0, 22.0
 STATE_SIZE = 11.0
 TIME_SIZE = 11.0
@@ -95,7 +127,11 @@ class Node:
     x: float
     y: float
     width: float
-    is_mapped: bool = False
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether it stands for all children of a mapped task."""
+        return self.card.mapped
 
     @property
     def room(self) -> float:
@@ -112,6 +148,8 @@ class Link:
     kind: EdgeKind
     label: str
     route: Route
+    is_inside: bool = False
+    """Whether both its ends belong to one resource, whose ground it is drawn on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +162,7 @@ class FlowPicture:
     width: float
     height: float
     direction: Direction
+    places: tuple[Place, ...] = ()
 
     @property
     def cards(self) -> tuple[NodeCard, ...]:
@@ -139,6 +178,10 @@ class _Bond:
     target: int
     kind: EdgeKind
     label: str
+
+    def is_in(self, members: AbstractSet[int]) -> bool:
+        """Whether both its ends are among some tasks."""
+        return self.source in members and self.target in members
 
 
 def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
@@ -163,23 +206,24 @@ def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
     bonds = _bonds(flow, numbers, cycle)
     cards = _cards(flow, tasks, bonds)
     is_big = len(tasks) > MANY
-    shapes = [SMALL if is_big or _is_aside(card.kind) else CARD for card in cards]
+    shapes = [_shape(card.kind, is_big=is_big) for card in cards]
     sizes = [(_width(card, shape), shape.height) for card, shape in zip(cards, shapes, strict=True)]
     labels = ["" if is_big else elide(bond.label, LABEL_MOST, LABEL_SIZE, "mono") for bond in bonds]
     placed, chosen = _place(sizes, bonds, labels, direction)
     if not is_big:
         sizes = _even(sizes, shapes, placed.ranks)
         placed, chosen = _place(sizes, bonds, labels, direction)
-    mapped = {bond.target for bond in bonds if bond.kind == "mapped"}
     nodes = tuple(
-        Node(card, _fitted(card, shape, width), shape, x, y, width, card.node in mapped)
+        Node(card, _fitted(card, shape, width), shape, x, y, width)
         for card, shape, (width, _), (x, y) in zip(cards, shapes, sizes, placed.nodes, strict=True)
     )
+    found = bands(tasks, [(bond.source, bond.target) for bond in bonds])
     links = tuple(
-        Link(bond.source, bond.target, bond.kind, label, route)
+        Link(bond.source, bond.target, bond.kind, label, route, any(bond.is_in(band.members) for band in found))
         for bond, label, route in zip(bonds, labels, placed.edges, strict=True)
     )
-    return FlowPicture(clean(flow.name), nodes, links, placed.width, placed.height, chosen)
+    places = tuple(place_of(band, nodes, links, placed.ranks, chosen) for band in found)
+    return FlowPicture(clean(flow.name), nodes, links, placed.width, placed.height, chosen, places)
 
 
 def node_cards(flow: Flow) -> tuple[NodeCard, ...]:
@@ -211,33 +255,12 @@ def numbered_tasks(flow: Flow) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
         return tuple(sorted(flow.tasks, key=lambda task: flow.slugs[task])), error.cycle
 
 
-def kind_of(task: Task) -> Kind:
-    """Return what sort of node a task is.
-
-    >>> kind_of(Parameter("month"))
-    'parameter'
-    """
-    if isinstance(task, Parameter):
-        return "parameter"
-    if isinstance(task, collections.Constant):
-        return "constant"
-    if isinstance(task, _COLLECTIONS):
-        return "collection"
-    return "operator" if isinstance(task, _OPERATORS) else "task"
-
-
-def _classes(module: Any) -> tuple[type[Task], ...]:
-    found = (value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Task))
-    return tuple(value for value in found if value.__module__ == module.__name__)
-
-
-_COLLECTIONS = _classes(collections)
-_OPERATORS = _classes(operators)
-
-
-def _is_aside(kind: Kind) -> bool:
-    """Whether a node was made by flowbook to connect those that a person wrote."""
-    return kind in {"constant", "collection", "operator"}
+def _shape(kind: Kind, *, is_big: bool) -> Shape:
+    if kind == "condition":
+        return HEXAGON
+    if kind == "merge":
+        return TAG
+    return SMALL if is_big or is_aside(kind) else CARD
 
 
 def _cards(flow: Flow, tasks: Sequence[Task], bonds: Sequence[_Bond]) -> list[NodeCard]:
@@ -247,15 +270,17 @@ def _cards(flow: Flow, tasks: Sequence[Task], bonds: Sequence[_Bond]) -> list[No
         upstream[bond.target].append(bond.source)
         downstream[bond.source].append(bond.target)
     slugs = flow.slugs
+    mapped = {edge.downstream_task for edge in flow.edges if edge.mapped}
     return [
         NodeCard(
             node=number,
             slug=slugs[task],
-            name=shown(task.value, 60) if isinstance(task, collections.Constant) else task.name,
+            name=name_of(task),
             kind=kind_of(task),
             upstream=tuple(sorted(upstream[number])),
             downstream=tuple(sorted(downstream[number])),
             attempts=1 + int(task.max_retries or 0),
+            mapped=task in mapped,
         )
         for number, task in enumerate(tasks)
     ]
@@ -267,28 +292,46 @@ def _bonds(flow: Flow, numbers: Mapping[Task, int], cycle: Sequence[Task]) -> li
     for edge in flow.edges:
         between.setdefault((numbers[edge.upstream_task], numbers[edge.downstream_task]), []).append(edge)
     circle = {(numbers[one], numbers[other]) for one, other in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True)}
+    mapped = {edge.downstream_task for edge in flow.edges if edge.mapped}
     return [
-        _Bond(*pair, kind="cycle" if pair in circle else _edge_kind(edges), label=_label(edges))
+        _Bond(*pair, kind="cycle" if pair in circle else _edge_kind(edges, mapped), label=_label(edges))
         for pair, edges in sorted(between.items())
     ]
 
 
-def _edge_kind(edges: Sequence[Edge]) -> EdgeKind:
+def _edge_kind(edges: Sequence[Edge], mapped: AbstractSet[Task]) -> EdgeKind:
     if any(edge.mapped for edge in edges):
         return "mapped"
-    return "data" if any(edge.key is not None for edge in edges) else "state"
+    source = edges[0].upstream_task
+    if kind_of(source) == "condition":
+        return "branch"
+    if all(edge.key is None for edge in edges):
+        return "state"
+    return "gathered" if source in mapped else "data"
 
 
 def _label(edges: Sequence[Edge]) -> str:
-    """Name what flows. Keys that a collection makes up for its items say nothing."""
-    if isinstance(edges[0].downstream_task, _COLLECTIONS):
-        return ""
-    return ", ".join(sorted(clean(edge.key) for edge in edges if edge.key is not None))
+    """Name what flows. Keys that flowbook made up for what it connects say nothing."""
+    if isinstance(edges[0].downstream_task, COLLECTIONS) or kind_of(edges[0].downstream_task) in _NAMELESS:
+        keys = ["flatten" for edge in edges if edge.flattened][:1]
+    else:
+        keys = sorted(_flowing(edge) for edge in edges if edge.key is not None or edge.flattened)
+    return ", ".join(keys)
+
+
+_NAMELESS: frozenset[Kind] = frozenset({"condition", "merge"})
+
+
+def _flowing(edge: Edge) -> str:
+    """Write an edge's name as it is written in the flow."""
+    if edge.key is None:
+        return "flatten"
+    return f"flatten({clean(edge.key)})" if edge.flattened else clean(edge.key)
 
 
 def _time_room(card: NodeCard, shape: Shape) -> float:
     """Room for the time beside the name. A countdown is longer than a duration; values of others take no time."""
-    if card.kind in {"parameter", "constant"}:
+    if card.kind in TIMELESS:
         return 0.0
     longest = "in 59 min 59 s" if card.attempts > 1 else "59 min 59 s"
     return text_width(longest, TIME_SIZE) + (8 if shape is CARD else 6)
@@ -299,6 +342,8 @@ def _width(card: NodeCard, shape: Shape) -> float:
     state = "TriggerFailed · all_successful" if card.upstream else "Failed · ConnectionError"
     if card.attempts > 1:
         state = "Retrying · attempt 10 of 10"
+    if card.mapped:
+        state = "Mapping · 999 of 999 · 99 failed"
     words = max(name, text_width(state, STATE_SIZE) if shape is CARD else 0.0)
     wanted = min(shape.most, max(shape.least, shape.left + words + shape.right))
     steps = -(-(wanted - shape.least) // shape.step)  # equal widths in a column are calm; few widths come near it

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-PROTOCOL = 1
+PROTOCOL = 2
 MIME = "application/vnd.jupyter-flowbook.run.v1+json"
 COMMAND_TARGET = "jupyter-flowbook.command"
 FEED_TARGET = "jupyter-flowbook.feed"
 
-Kind = Literal["task", "parameter", "constant", "operator", "collection"]
+Kind = Literal["task", "parameter", "constant", "operator", "collection", "condition", "merge", "resource"]
 Verb = Literal["cancel", "pause", "resume", "step"]
+Which = Literal["all", "failed"]
 
 
 class ProtocolError(ValueError):
@@ -38,7 +39,7 @@ class ProtocolError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class NodeCard:
-    """What a node is, for as long as its picture lives."""
+    """What a node is, for as long as its picture lives; a mapped one stands for all its children."""
 
     node: int
     slug: str
@@ -47,6 +48,7 @@ class NodeCard:
     upstream: Sequence[int]
     downstream: Sequence[int]
     attempts: int
+    mapped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,29 @@ class NodeLook:
 
     `attempt` counts from 1 and is the one that runs or ran; while Retrying it is the one to come. An empty
     `state` means that the flow has not run. `result` is a short text such as "336,776 rows".
+
+    A mapped task that knows its children has their `width` and how many are in each state, by its name: from then
+    on `state` is "Mapping" until all have ended, `started` is when the first one began, and `due` when the next one
+    starts again.
     """
 
     node: int
+    state: str
+    message: str = ""
+    attempt: int = 0
+    started: float | None = None
+    ended: float | None = None
+    due: float | None = None
+    result: str = ""
+    width: int | None = None
+    counts: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildLook:
+    """How one child of a mapped task is; `index` is its place among the elements."""
+
+    index: int
     state: str
     message: str = ""
     attempt: int = 0
@@ -136,6 +158,19 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class Children:
+    """Some children of a mapped task, those that need a look first; `total` is how many there are of that sort."""
+
+    run: str
+    node: int
+    which: Which
+    total: int
+    offset: int
+    rows: Sequence[ChildLook]
+    type: Literal["children"] = "children"
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """The first word of a view: the protocol it speaks and who it is."""
 
@@ -153,6 +188,18 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class AskChildren:
+    """A view wants to list children of a mapped task: at most `limit` of them, from place `offset` in the list."""
+
+    run: str
+    node: int
+    which: Which
+    offset: int
+    limit: int
+    type: Literal["ask-children"] = "ask-children"
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A person pressed a button; `id` comes back in the acknowledgement."""
 
@@ -164,22 +211,26 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a saved notebook keeps under our MIME type; `run` is empty for a flow that has not run."""
+    """What a saved notebook keeps under our MIME type; `run` is empty for a flow that has not run.
+
+    `children` are the first few of each mapped task, for readers who have no kernel to ask.
+    """
 
     protocol: int
     run: str
     live: bool
     picture: Picture
     snapshot: Snapshot
+    children: Sequence[Children] = ()
 
 
-ToView = Picture | Snapshot | Changes | Acknowledged
-ToKernel = Hello | Ask | Command
+ToView = Picture | Snapshot | Changes | Acknowledged | Children
+ToKernel = Hello | Ask | AskChildren | Command
 Message = ToView | ToKernel
-Record = Message | Bundle | NodeCard | NodeLook | RunLook
+Record = Message | Bundle | NodeCard | NodeLook | ChildLook | RunLook
 
 _R = TypeVar("_R")
-_RECORDS: tuple[type[Any], ...] = (NodeCard, NodeLook, RunLook)
+_RECORDS: tuple[type[Any], ...] = (NodeCard, NodeLook, ChildLook, RunLook)
 _TO_VIEW: tuple[type[Any], ...] = typing.get_args(ToView)
 _TO_KERNEL: tuple[type[Any], ...] = typing.get_args(ToKernel)
 
@@ -266,6 +317,7 @@ def typescript() -> str:
         ),
         f"export type Kind = {_ts(Kind)};",
         f"export type Verb = {_ts(Verb)};",
+        f"export type Which = {_ts(Which)};",
         *[_interface(cls) for cls in (*_RECORDS, *_TO_VIEW, *_TO_KERNEL, Bundle)],
         f"export type ToView = {' | '.join(cls.__name__ for cls in _TO_VIEW)};",
         f"export type ToKernel = {' | '.join(cls.__name__ for cls in _TO_KERNEL)};",
@@ -310,6 +362,8 @@ def _plain(value: Any, where: str) -> Any:
         return value
     if isinstance(value, Sequence):
         return [_plain(item, where) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _plain(item, where) for name, item in value.items()}
     return encode(value)
 
 
@@ -341,6 +395,8 @@ def _checked(kind: Any, value: object, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         some = [option for option in typing.get_args(kind) if option is not type(None)]
         return None if value is None else _checked(some[0], value, where)
+    if origin is not None and issubclass(origin, Mapping):
+        return _counted(typing.get_args(kind)[1], value, where)
     if origin is not None and issubclass(origin, Sequence):
         if not isinstance(value, (list, tuple)):
             raise _wrong(where, "a list", value)
@@ -350,6 +406,12 @@ def _checked(kind: Any, value: object, where: str) -> Any:
     if not is_right(value):
         raise _wrong(where, wanted, value)
     return value
+
+
+def _counted(kind: Any, value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise _wrong(where, "an object", value)
+    return {name: _checked(kind, one, f"{where}.{_shown(name)}") for name, one in value.items()}
 
 
 def _one_of(options: tuple[Any, ...], value: object, where: str) -> object:
@@ -410,6 +472,8 @@ def _ts(kind: Any) -> str:
         return " | ".join(f'"{value}"' for value in args)
     if origin in (typing.Union, types.UnionType):
         return " | ".join(_ts(option) for option in args)
+    if origin is not None and issubclass(origin, Mapping):
+        return f"Readonly<Record<{_ts(args[0])}, {_ts(args[1])}>>"
     if origin is not None and issubclass(origin, Sequence):
         return f"readonly {_ts(args[0])}[]"
     return _TS_NAMES[kind] if kind in _TS_NAMES else str(kind.__name__)

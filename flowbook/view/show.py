@@ -19,6 +19,7 @@ from flowbook.view.protocol import (
     MIME,
     PROTOCOL,
     Bundle,
+    Children,
     NodeLook,
     Picture,
     RunLook,
@@ -58,7 +59,9 @@ def message_of(flow: Flow, run: str, *, live: bool, notice: str = "") -> Picture
     return Picture(PROTOCOL, flow.name, run, text, drawn.cards, CONTROLS if live else (), notice)
 
 
-def mime_bundle(flow: Flow, snapshot: Snapshot, message: Picture, *, live: bool) -> dict[str, Any]:
+def mime_bundle(
+    flow: Flow, snapshot: Snapshot, message: Picture, *, live: bool, children: Sequence[Children] = ()
+) -> dict[str, Any]:
     """Return what an output keeps of a flow or a run, from the richest to the plainest.
 
     Args:
@@ -66,17 +69,20 @@ def mime_bundle(flow: Flow, snapshot: Snapshot, message: Picture, *, live: bool)
         snapshot: how its nodes are; of no run when it has not been run.
         message: its picture.
         live: a kernel may have more to say about it.
+        children: the first children of each mapped task.
 
     """
     drawn = picture_of(flow)
     looks, run = list(snapshot.nodes), snapshot.flow
-    bundle = Bundle(PROTOCOL, snapshot.run, live, message, snapshot)
+    bundle = Bundle(PROTOCOL, snapshot.run, live, message, snapshot, children)
     made: dict[str, Any] = {
         MIME: encode(bundle),
-        "text/plain": draw_text(drawn.name, drawn.cards, looks or None, run if run.state else None),
+        "text/plain": draw_text(
+            drawn.name, drawn.cards, looks or None, run if run.state else None, now=snapshot.at or None
+        ),
     }
     if len(drawn.nodes) <= IMAGE_NODES:
-        made["text/html"] = draw_html(drawn, looks or None, run, now=snapshot.at or None)
+        made["text/html"] = draw_html(drawn, looks or None, run, now=snapshot.at or None, children=children)
     return made
 
 
@@ -98,16 +104,18 @@ def run_bundle(run: FlowRun, cell: object = None) -> dict[str, Any]:
     """
     if cell is not None and run.shown_in == cell:
         return {"text/plain": repr(run)}
-    snapshot = Feed(run.runner).snapshot(run.runner.clock.now())
+    feed = Feed(run.runner)
+    snapshot = feed.snapshot(run.runner.clock.now())
     live = not run.state.is_finished()
-    return mime_bundle(run.flow, snapshot, message_of(run.flow, run.id, live=live), live=live)
+    message = message_of(run.flow, run.id, live=live)
+    return mime_bundle(run.flow, snapshot, message, live=live, children=feed.samples())
 
 
 def flow_text(flow: Flow, *, ascii_only: bool = False) -> str:
     """Draw a flow in characters, with the states of its last run when there was one."""
     looks, run = _last(flow)
     drawn = picture_of(flow)
-    return draw_text(drawn.name, drawn.cards, looks, run, ascii_only=ascii_only)
+    return draw_text(drawn.name, drawn.cards, looks, run, ascii_only=ascii_only, now=_now(flow, run))
 
 
 def flow_svg(flow: Flow, *, theme: str = "auto") -> str:
@@ -121,9 +129,14 @@ def flow_svg(flow: Flow, *, theme: str = "auto") -> str:
         msg = f"theme={shown(theme)} is not known. Use 'auto' (as the reader's system), 'light' or 'dark'."
         raise FlowbookError(msg)
     looks, run = _last(flow)
-    # while it runs, times tick and a wait gets shorter; afterwards the last moment stands
-    now = flow.last_run.runner.clock.now() if flow.last_run is not None and run is not None and not run.ended else None
-    return svg.draw(picture_of(flow), looks, run, theme=cast("Theme", theme), now=now)
+    return svg.draw(picture_of(flow), looks, run, theme=cast("Theme", theme), now=_now(flow, run))
+
+
+def _now(flow: Flow, run: RunLook | None) -> float | None:
+    """Return the time of a run that goes on: times tick and a wait gets shorter. Afterwards the last moment stands."""
+    if flow.last_run is None or run is None or run.ended:
+        return None
+    return flow.last_run.runner.clock.now()
 
 
 def flow_page(flow: Flow) -> str:

@@ -30,6 +30,8 @@ const channel = new LocalChannel((message): readonly ToView[] => {
       return [];
     case "ask":
       return [scene.picture, play.snapshot(seconds())];
+    case "ask-children":
+      return []; // no task of this scene is mapped
     case "command":
       return [{ type: "acknowledged", run: message.run, id: message.id, verb: message.verb, ok: true, at: seconds(), said: obey(message.verb) }, play.snapshot(seconds())];
     default:

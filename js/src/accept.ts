@@ -4,7 +4,7 @@
  * What passes has the shape that the fold relies on; texts are only ever shown as text, so they are not looked into.
  */
 
-import type { Bundle, NodeCard, NodeLook, RunLook, ToView } from "./protocol";
+import type { Bundle, ChildLook, NodeCard, NodeLook, RunLook, ToView } from "./protocol";
 
 type Loose = Readonly<Record<string, unknown>>;
 
@@ -20,6 +20,8 @@ export function acceptMessage(data: unknown): ToView | null {
       return isNews(data) && isNumber(data["since"]) ? (data as unknown as ToView) : null;
     case "acknowledged":
       return isText(data["id"]) && typeof data["ok"] === "boolean" ? (data as unknown as ToView) : null;
+    case "children":
+      return isChildren(data) ? (data as unknown as ToView) : null;
     default:
       return null;
   }
@@ -30,7 +32,10 @@ export function acceptBundle(data: unknown): Bundle | null {
   if (!isRecord(data) || !isText(data["run"]) || typeof data["live"] !== "boolean") return null;
   const picture = acceptMessage(data["picture"]);
   const snapshot = acceptMessage(data["snapshot"]);
-  return picture?.type === "picture" && snapshot?.type === "snapshot" ? (data as unknown as Bundle) : null;
+  // A file of an older version says nothing of children; it is drawn all the same.
+  const children = data["children"] ?? [];
+  if (!isListOf(children, (item) => acceptMessage(item)?.type === "children")) return null;
+  return picture?.type === "picture" && snapshot?.type === "snapshot" ? ({ ...data, children } as unknown as Bundle) : null;
 }
 
 function isPicture(data: Loose): boolean {
@@ -45,13 +50,31 @@ function isNews(data: Loose): boolean {
 function isCard(data: unknown): data is NodeCard {
   if (!isRecord(data) || !isNumber(data["node"]) || !isNumber(data["attempts"])) return false;
   const isNamed = isText(data["name"]) && isText(data["slug"]) && isText(data["kind"]);
-  return isNamed && isListOf(data["upstream"], isNumber) && isListOf(data["downstream"], isNumber);
+  const isLinked = isListOf(data["upstream"], isNumber) && isListOf(data["downstream"], isNumber);
+  return isNamed && isLinked && (data["mapped"] === undefined || typeof data["mapped"] === "boolean");
 }
 
 function isLook(data: unknown): data is NodeLook {
   if (!isRecord(data) || !isNumber(data["node"]) || !isNumber(data["attempt"])) return false;
+  return isTold(data) && isTime(data["width"] ?? null) && isCounts(data["counts"] ?? null);
+}
+
+function isChild(data: unknown): data is ChildLook {
+  return isRecord(data) && isNumber(data["index"]) && isNumber(data["attempt"]) && isTold(data);
+}
+
+function isTold(data: Loose): boolean {
   const hasTimes = isTime(data["started"]) && isTime(data["ended"]) && isTime(data["due"]);
   return hasTimes && isText(data["state"]) && isText(data["message"]) && isText(data["result"]);
+}
+
+function isChildren(data: Loose): boolean {
+  const isPlaced = isNumber(data["node"]) && isNumber(data["total"]) && isNumber(data["offset"]);
+  return isPlaced && (data["which"] === "all" || data["which"] === "failed") && isListOf(data["rows"], isChild);
+}
+
+function isCounts(data: unknown): boolean {
+  return data === null || (isRecord(data) && Object.values(data).every(isNumber));
 }
 
 function isRunLook(data: unknown): data is RunLook {

@@ -49,7 +49,7 @@ export function hasClass(mark: Mark, name: string): boolean {
 
 const SHAPES: readonly (readonly [string, readonly string[]])[] = [
   ["fb-node", ["data-node", "transform"]],
-  ["fb-card", ["width", "height"]],
+  ["fb-card", ["width", "height", "d"]],
   ["fb-line", ["d"]],
 ];
 
@@ -78,7 +78,7 @@ function survey(mark: Mark, dx: number, dy: number, bounds: Bounds, found: Found
   if (hasClass(mark, "fb-node")) {
     const card = mark.children.find((child): child is Mark => typeof child !== "string" && hasClass(child, "fb-card"));
     if (card === undefined) return;
-    const box = shift(rectangle(card), x, y);
+    const box = shift(formOf(card), x, y);
     bounds.add(box);
     note(found.nodes, mark.attributes.get("data-node"), box);
     return; // what a node draws stays in or near its card
@@ -113,6 +113,12 @@ function translation(mark: Mark): [number, number] {
 function rectangle(mark: Mark): Box {
   const number = (name: string): number => Number.parseFloat(mark.attributes.get(name) ?? "0") || 0;
   return { x: number("x"), y: number("y"), width: number("width"), height: number("height") };
+}
+
+/** A card is a box, or a form with points where it is about branches. */
+function formOf(card: Mark): Box {
+  const path = card.attributes.get("d");
+  return path === undefined ? rectangle(card) : hull(path);
 }
 
 /** All points of a path of absolute M, L and C; a cubic curve never leaves the hull of its points. */

@@ -1,5 +1,6 @@
 /** The line above the picture: which flow, how it stands, how many are done, how long, and the buttons. */
 
+import { thousands } from "./mapped";
 import { clean } from "./measure";
 import { familyCounts, familyOf, glyphOf, isOver, isRunning, kernelTime, type Model } from "./model";
 import { FAMILIES, type Family, FAMILY_GLYPH } from "./look";
@@ -120,7 +121,7 @@ export class Header {
       const count = counts[family];
       this.segments[family].hidden = this.tallies[family].hidden = count === 0;
       this.segments[family].style.flexGrow = String(count);
-      setText(this.tallies[family], `${FAMILY_GLYPH[family]} ${count}`);
+      setText(this.tallies[family], `${FAMILY_GLYPH[family]} ${thousands(count)}`);
     }
     setAttribute(this.counts, "aria-label", countsText(model));
     setAttribute(this.counts, "title", countsText(model));

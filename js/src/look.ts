@@ -21,6 +21,7 @@ export const FAMILY: Readonly<Record<string, Family>> = {
   "Submitted": "active",
   "Resume": "active",
   "Cancelling": "active",
+  "Mapping": "active",
   "Success": "good",
   "Cached": "good",
   "Mapped": "good",
@@ -47,6 +48,7 @@ export const GLYPH: Readonly<Record<string, string>> = {
   "Submitted": "◌",
   "Resume": "▷",
   "Cancelling": "◍",
+  "Mapping": "▦",
   "Success": "✓",
   "Cached": "≡",
   "Mapped": "▤",
@@ -63,8 +65,14 @@ export const GLYPH: Readonly<Record<string, string>> = {
   "ClientFailed": "⊠"
 };
 
+/** States in which an attempt is under way. */
+export const ATTEMPTS: readonly string[] = ["Cancelling", "Running"];
+
+/** States in which a task run has ended, Looped left out: it starts anew at once. */
+export const FINISHED: readonly string[] = ["Cached", "Cancelled", "Failed", "Finished", "Mapped", "Skipped", "Success", "TimedOut", "TriggerFailed", "ValidationFailed"];
+
 /** Messages that say no more than their state. */
-export const ROUTINE: readonly string[] = ["Waits for its turn.", "Starting task run.", "Task run succeeded.", "Task not run."];
+export const ROUTINE: readonly string[] = ["Waits for its turn.", "Starting task run.", "Task run succeeded.", "Task not run.", "All mapped children have ended."];
 
 /** Inside a card: where texts begin, what stays free at the right, font size of the state line. */
 export const CARD: { readonly left: number; readonly right: number; readonly size: number } = { left: 46, right: 12, size: 11 };
@@ -137,16 +145,29 @@ export const STYLE: string = `.fb-root, .fb-picture {
 .fb-picture text { fill: var(--fb-ink); font-family: var(--fb-font); font-variant-ligatures: none; }
 .fb-backdrop { fill: var(--fb-ground); }
 
-/* edges: what flows is solid, what only waits is dotted, what is mapped is dashed */
+/* the ground of a resource, below all that stands on it */
+.fb-ground { fill: var(--fb-waiting-fill); }
+.fb-ground-edge { fill: var(--fb-line); stroke: var(--fb-line); stroke-linejoin: round; stroke-width: 2; }
+.fb-way { fill: none; stroke: var(--fb-waiting-fill); stroke-linecap: round; stroke-width: 16; }
+.fb-way-edge { fill: none; stroke: var(--fb-line); stroke-linecap: round; stroke-width: 18; }
+.fb-picture .fb-ground-name { fill: var(--fb-muted); font-size: 10.5px; font-weight: 600; }
+
+/* edges: a result is solid, what only waits is dotted, a condition dashed, one result for each child double */
 .fb-line { fill: none; stroke: var(--fb-line); stroke-width: 1.5; }
 .fb-arrow { fill: var(--fb-line); stroke: none; }
 .fb-edge[data-kind="state"] .fb-line { stroke-dasharray: 0.1 4.4; stroke-linecap: round; stroke-width: 2; }
-.fb-edge[data-kind="mapped"] .fb-line { stroke-dasharray: 7 3.5; stroke-width: 2; }
+.fb-edge[data-kind="branch"] .fb-line { stroke-dasharray: 6 4; stroke-width: 1.75; }
+.fb-edge[data-kind="mapped"] .fb-line { stroke-width: 4.5; }
+.fb-core { fill: none; stroke: var(--fb-ground); stroke-width: 1.9; }
+.fb-fan { fill: none; stroke: var(--fb-line); stroke-width: 1.5; }
+.fb-edge[data-active] .fb-fan { stroke: var(--fb-active); }
 .fb-edge[data-kind="cycle"] .fb-line { stroke: var(--fb-cycle); stroke-width: 2.25; }
 .fb-edge[data-kind="cycle"] .fb-arrow { fill: var(--fb-cycle); }
 .fb-edge[data-active] .fb-line { stroke: var(--fb-active); }
 .fb-edge[data-active] .fb-arrow { fill: var(--fb-active); }
 .fb-label rect { fill: var(--fb-ground); }
+.fb-inside .fb-label rect { fill: var(--fb-waiting-fill); }
+.fb-inside .fb-core { stroke: var(--fb-waiting-fill); }
 .fb-picture .fb-label text { fill: var(--fb-muted); font: 10.5px var(--fb-mono); text-anchor: middle; }
 .fb-edge[data-active] .fb-label text { fill: var(--fb-active-text); }
 
@@ -166,20 +187,30 @@ export const STYLE: string = `.fb-root, .fb-picture {
 [data-family="waiting"] .fb-card { stroke-opacity: 0.45; }
 [data-family="waiting"] .fb-badge { fill: var(--fb-tone-fill); stroke: var(--fb-tone); stroke-width: 1.5; }
 .fb-picture [data-family="waiting"] .fb-glyph { fill: var(--fb-tone-text); }
-[data-state="Running"] .fb-card { stroke-width: 2; }
+[data-state="Running"] .fb-card, [data-busy] .fb-card { stroke-width: 2; }
 [data-state="Skipped"] .fb-card, [data-state="Cancelled"] .fb-card { stroke-dasharray: 5 3; stroke-opacity: 1; }
 [data-state="TriggerFailed"] .fb-inner { display: inline; stroke: var(--fb-tone); }
-[data-state="Running"] .fb-halo { display: inline; stroke: var(--fb-tone); stroke-width: 4; stroke-opacity: 0.3; }
-[data-state="Running"] .fb-arc { stroke: var(--fb-tone); stroke-dasharray: 22 78; stroke-linecap: round; stroke-width: 2.5; }
+[data-state="Running"] .fb-halo, [data-busy] .fb-halo {
+  display: inline; stroke: var(--fb-tone); stroke-width: 4; stroke-opacity: 0.3;
+}
+[data-state="Running"] .fb-arc, [data-busy] .fb-arc {
+  stroke: var(--fb-tone); stroke-dasharray: 22 78; stroke-linecap: round; stroke-width: 2.5;
+}
 [data-bar] .fb-track { display: inline; fill: var(--fb-tone); fill-opacity: 0.2; }
 [data-bar] .fb-bar { display: inline; fill: var(--fb-tone); }
 [data-stale] .fb-hatch { display: inline; stroke: var(--fb-tone); stroke-dasharray: 1.5 7; stroke-opacity: 0.3; }
+.fb-share[data-family="good"] { fill: var(--fb-good); }
+.fb-share[data-family="bad"] { fill: var(--fb-bad); }
+.fb-share[data-family="active"] { fill: var(--fb-active); }
+.fb-share[data-family="warn"] { fill: var(--fb-warn); }
+.fb-share[data-family="waiting"] { fill: var(--fb-waiting); fill-opacity: 0.45; }
+.fb-picture [data-marred] .fb-state { fill: var(--fb-bad-text); }
 .fb-node:hover .fb-card { stroke-opacity: 1; stroke-width: 1.75; }
 .fb-node:focus { outline: none; }
 .fb-node:focus-visible .fb-card { stroke: var(--fb-ink); stroke-opacity: 1; stroke-width: 2.5; }
 @media (prefers-reduced-motion: no-preference) {
   .fb-card, .fb-stripe, .fb-badge { transition: fill 0.25s, stroke 0.25s; }
-  [data-state="Running"] .fb-arc { animation: fb-around 2.4s linear infinite; display: inline; }
+  [data-state="Running"] .fb-arc, [data-busy] .fb-arc { animation: fb-around 2.4s linear infinite; display: inline; }
 }
 @keyframes fb-around { to { stroke-dashoffset: -100; } }
 
@@ -200,7 +231,10 @@ export const STYLE: string = `.fb-root, .fb-picture {
   .fb-line, [data-state="TriggerFailed"] .fb-inner, [data-stale] .fb-hatch { stroke: CanvasText; }
   .fb-picture text, .fb-picture .fb-state, .fb-picture .fb-time, .fb-picture .fb-title tspan { fill: CanvasText; }
   .fb-picture .fb-glyph, .fb-backdrop, .fb-label rect { fill: Canvas; }
-  [data-state="Running"] .fb-halo, .fb-node:focus-visible .fb-card, .fb-edge[data-active] .fb-line { stroke: Highlight; }
+  .fb-core { stroke: Canvas; }
+  .fb-share { forced-color-adjust: none; }
+  [data-state="Running"] .fb-halo, [data-busy] .fb-halo, .fb-edge[data-active] .fb-line { stroke: Highlight; }
+  .fb-node:focus-visible .fb-card { stroke: Highlight; }
 }
 /* around a picture in a page: header, controls, window onto it */
 .fb-root { background: var(--fb-ground); box-sizing: border-box; font-size: 13px; line-height: 1.45; }

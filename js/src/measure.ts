@@ -24,6 +24,11 @@ function advance(char: string, face: Face): number {
   return face === "mono" ? MONO : ALPHABET.indexOf(WIDTHS[face].charAt(code - FIRST)) / UNITS;
 }
 
+/** How wide one line of text is at most, in the unit of `size`. */
+export function textWidth(text: string, size: number, face: Face = "regular"): number {
+  return [...text].reduce((sum, char) => sum + size * advance(char, face), 0);
+}
+
 /** `text`, or as much of it as fits into `room` with … in its middle or at its end. */
 export function elide(text: string, room: number, size: number, face: Face = "regular", at: "middle" | "end" = "end"): string {
   const chars = [...text];

@@ -10,6 +10,7 @@ import {
   type Acknowledged,
   type Bundle,
   type Changes,
+  type Children,
   type NodeCard,
   type NodeLook,
   type Picture,
@@ -41,9 +42,11 @@ export interface Model {
   readonly offset: number;
   /** A message was missed: the looks are old until the next snapshot. `lostAt` is the browser's time of the asking. */
   readonly lostAt: number | null;
-  /** How many nodes are in each state. */
+  /** How many task runs are in each state; a mapped task counts as its children once they are known. */
   readonly counts: ReadonlyMap<string, number>;
   readonly request: Request | null;
+  /** The children of mapped tasks that were last told of, by node. */
+  readonly children: ReadonlyMap<number, Children>;
 }
 
 export interface Fold {
@@ -69,6 +72,8 @@ const NOT_RUN: Omit<NodeLook, "node"> = {
   ended: null,
   due: null,
   result: "",
+  width: null,
+  counts: null,
 };
 
 export const EMPTY: Model = {
@@ -82,6 +87,7 @@ export const EMPTY: Model = {
   lostAt: null,
   counts: new Map(),
   request: null,
+  children: new Map(),
 };
 
 /** Ask again when a snapshot that was asked for has not come after this many seconds. */
@@ -101,6 +107,8 @@ export function fold(model: Model, message: ToView, now: number): Fold {
       return foldChanges(model, message, now);
     case "acknowledged":
       return { model: foldAcknowledged(model, message), ask: false };
+    case "children":
+      return { model: foldChildren(model, message), ask: false };
     default:
       return message satisfies never;
   }
@@ -109,7 +117,10 @@ export function fold(model: Model, message: ToView, now: number): Fold {
 /** Take a whole saved bundle: its picture, then its snapshot unless the model has seen later events. */
 export function foldBundle(model: Model, bundle: Bundle, now: number): Model {
   const pictured = fold(model, bundle.picture, now).model;
-  return fold(pictured, bundle.snapshot, now).model;
+  const standing = fold(pictured, bundle.snapshot, now).model;
+  // An old bundle, drawn again after live changes, knows less of the children than the kernel told since.
+  const isNews = standing.seq === bundle.snapshot.seq;
+  return isNews ? bundle.children.reduce(foldChildren, standing) : standing;
 }
 
 /** Note that a button was pressed; the answer comes as an `acknowledged` message. */
@@ -157,12 +168,18 @@ export function familyOf(state: string): Family {
   return (Object.hasOwn(FAMILY, state) ? FAMILY[state] : undefined) ?? "waiting";
 }
 
+/** Whether a task run in this state has ended. */
+export function isDone(state: string): boolean {
+  const family = familyOf(state);
+  return family === "good" || family === "bad" || state === "Skipped" || state === "Cancelled";
+}
+
 /** Own properties only: the word may come from a saved file and be `constructor`. */
 export function glyphOf(state: string): string {
   return (Object.hasOwn(GLYPH, state) ? GLYPH[state] : undefined) ?? "·";
 }
 
-/** How many nodes each family has. */
+/** How many task runs each family has. */
 export function familyCounts(model: Model): Record<Family, number> {
   const counts: Record<Family, number> = { good: 0, bad: 0, active: 0, warn: 0, waiting: 0 };
   for (const [state, count] of model.counts) counts[familyOf(state)] += count;
@@ -182,7 +199,7 @@ function foldSnapshot(model: Model, snapshot: Snapshot, now: number): Model {
   if (model.seq !== null && snapshot.seq < model.seq) return model;
   // Nodes that are not told of have not run.
   const idle = [...model.cards.keys()].map((node): NodeLook => ({ ...NOT_RUN, node }));
-  const looks = new Map([...idle, ...snapshot.nodes].map((look) => [look.node, look]));
+  const looks = new Map([...idle, ...snapshot.nodes.map(whole)].map((look) => [look.node, look]));
   return {
     ...model,
     looks: keepEqual(model.looks, looks),
@@ -204,8 +221,8 @@ function foldChanges(model: Model, changes: Changes, now: number): Fold {
   const counts = new Map(model.counts);
   for (const look of changes.nodes) {
     const old = looks.get(look.node);
-    if (old !== undefined) add(counts, old.state, -1);
-    add(counts, look.state, 1);
+    if (old !== undefined) tally(counts, old, -1);
+    tally(counts, look, 1);
     looks.set(look.node, look);
   }
   const next: Model = {
@@ -226,6 +243,11 @@ function foldAcknowledged(model: Model, answer: Acknowledged): Model {
   const request = model.request;
   if (request === null || request.id !== answer.id) return model;
   return { ...model, request: { ...request, phase: answer.ok ? "taken" : "refused", said: answer.said } };
+}
+
+function foldChildren(model: Model, told: Children): Model {
+  if (!isOurs(model, told.run)) return model;
+  return { ...model, children: new Map(model.children).set(told.node, told) };
 }
 
 /** A number was skipped: ask for a snapshot, and again when it does not come. */
@@ -256,6 +278,11 @@ function nextOffset(model: Model, at: number, now: number): number {
   return model.offset;
 }
 
+/** A file of an older version says nothing of children. */
+function whole(look: NodeLook): NodeLook {
+  return (look.counts as NodeLook["counts"] | undefined) === undefined ? { ...look, width: null, counts: null } : look;
+}
+
 /** Keep the old object where nothing changed, so that a painter can tell by identity. */
 function keepEqual(
   old: ReadonlyMap<number, NodeLook>,
@@ -277,14 +304,29 @@ function sameLook(a: NodeLook, b: NodeLook): boolean {
     a.started === b.started &&
     a.ended === b.ended &&
     a.due === b.due &&
-    a.result === b.result
+    a.result === b.result &&
+    a.width === b.width &&
+    sameCounts(a.counts, b.counts)
   );
+}
+
+function sameCounts(a: NodeLook["counts"], b: NodeLook["counts"]): boolean {
+  if (a === null || b === null) return a === b;
+  const states = Object.keys(a);
+  return states.length === Object.keys(b).length && states.every((state) => Object.hasOwn(b, state) && a[state] === b[state]);
 }
 
 function countStates(looks: ReadonlyMap<number, NodeLook>): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const look of looks.values()) add(counts, look.state, 1);
+  for (const look of looks.values()) tally(counts, look, 1);
   return counts;
+}
+
+/** A mapped task over nothing has no children; it counts as itself. */
+function tally(counts: Map<string, number>, look: NodeLook, by: number): void {
+  const children = Object.entries(look.counts ?? {});
+  if (children.length === 0) add(counts, look.state, by);
+  for (const [state, count] of children) add(counts, state, by * count);
 }
 
 function add(counts: Map<string, number>, state: string, by: number): void {

@@ -21,6 +21,8 @@ export interface Moves {
   reveal(box: Box): void;
   /** Show the details of a node, or none. */
   choose(node: number | null): void;
+  /** The keyboard chose a node: let it into what there is to walk about in its details. */
+  enter(): void;
   zoom(factor: number): void;
   fit(): void;
 }
@@ -42,6 +44,10 @@ function isOurKey(event: KeyboardEvent): boolean {
 /** Whether a key pressed somewhere in a view belongs to the view: typing, pressing a button, walking about. */
 export function claims(event: KeyboardEvent): boolean {
   const target = event.composedPath()[0];
+  // In a list keys scroll, and Escape leads back; only what leaves it (Tab) or is a command of the page is not ours.
+  if (target instanceof HTMLElement && target.closest(".fb-children") !== null) {
+    return !event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Tab";
+  }
   if (target instanceof HTMLInputElement) return !event.ctrlKey && !event.metaKey;
   if (target instanceof HTMLButtonElement) return event.key === "Enter" || event.key === " ";
   // A plain letter pressed on the graph is meant for it, also when it is none of ours: "dd" must not delete the cell.
@@ -116,7 +122,7 @@ export class Navigator {
     if (!(event instanceof KeyboardEvent) || !isOurKey(event) || this.sight === null || this.current === null) return;
     const step = STEPS[event.key];
     if (step !== undefined) this.go(walk(this.sight, this.current, step, this.came));
-    else if (event.key === "Enter" || event.key === " ") this.toggle(this.current);
+    else if (event.key === "Enter" || event.key === " ") this.open(this.current);
     else if (event.key === "/") this.openSearch();
     else if (event.key === "+") this.moves.zoom(1.25);
     else if (event.key === "-") this.moves.zoom(1 / 1.25);
@@ -149,6 +155,17 @@ export class Navigator {
     else return;
     event.preventDefault();
   };
+
+  /** Close the details and stand on the node that they were of. */
+  leave(): void {
+    this.choose(null);
+    if (this.current !== null) this.go(this.current);
+  }
+
+  private open(node: number): void {
+    this.toggle(node);
+    if (this.chosen !== null) this.moves.enter();
+  }
 
   private toggle(node: number): void {
     this.choose(this.chosen === node ? null : node);

@@ -5,12 +5,12 @@
 
 import { build, readPicture } from "./adopt";
 import { type Box, crop, type Drawing, overlaps } from "./geometry";
-import { CARD } from "./look";
-import { elide } from "./measure";
+import { CARD, type Family } from "./look";
+import { failedChildren, isBusy, shares } from "./mapped";
 import { familyOf, glyphOf, kernelTime, type Model } from "./model";
 import type { NodeCard, NodeLook, Picture } from "./protocol";
 import { setAttribute, setText } from "./touch";
-import { isMoving, nodeName, type NodeTexts, nodeTexts, nodeTitle } from "./words";
+import { isMoving, lineOf, nodeName, type NodeTexts, nodeTexts, nodeTitle } from "./words";
 
 /**
  * Browsers draw moving strokes anew in each frame, together with all that they touch: with more nodes than this, or
@@ -35,6 +35,11 @@ interface NodeParts {
   readonly track: Element | null;
   readonly bar: Element | null;
   readonly barWidth: number;
+  /** The parts of the bar of a mapped task. */
+  readonly shares: readonly (readonly [Family, Element])[];
+  /** Where that bar begins, and how long it is. */
+  readonly left: number;
+  readonly shareRoom: number;
   /** How long the state line may be. */
   readonly room: number;
   look: NodeLook | null;
@@ -96,7 +101,7 @@ export class Painter {
   /** Bring the drawing up to the model; only nodes with a new look are touched. */
   paint(model: Model, now: number): void {
     const time = kernelTime(model, now);
-    this.svg.toggleAttribute("data-calm", model.looks.size > BUSY || (model.counts.get("Running") ?? 0) > LIVELY);
+    this.svg.toggleAttribute("data-calm", model.looks.size > BUSY || lively(model) > LIVELY);
     for (const [node, look] of model.looks) {
       const parts = this.nodes.get(node);
       if (parts === undefined || parts.look === look) continue;
@@ -138,7 +143,8 @@ export class Painter {
     setAttribute(parts.group, "data-family", family);
     if (parts.glyph !== null) setText(parts.glyph, glyphOf(state));
     const texts = nodeTexts(look, parts.card, time);
-    if (parts.state !== null) setText(parts.state, elide(texts.state, parts.room, CARD.size));
+    if (parts.state !== null) setText(parts.state, lineOf(texts, parts.room));
+    if (parts.shares.length > 0) paintShares(parts, look);
     if (parts.title !== null) setText(parts.title, nodeTitle(look, parts.card, time));
     setAttribute(parts.group, "aria-label", nodeName(look, parts.card, time));
     paintClock(parts, texts);
@@ -148,9 +154,18 @@ export class Painter {
   }
 }
 
+/** How many nodes move. */
+function lively(model: Model): number {
+  let count = 0;
+  for (const look of model.looks.values()) if (look.state === "Running" || isBusy(look)) count += 1;
+  return count;
+}
+
 function partsOf(group: SVGElement, card: NodeCard, width: number): NodeParts {
   const find = (name: string): Element | null => group.querySelector(`.fb-${name}`);
   const track = find("track");
+  const shares = [...group.querySelectorAll(".fb-share")];
+  const left = Math.min(...shares.map((share) => Number(share.getAttribute("x") ?? 0)));
   return {
     group,
     card,
@@ -160,10 +175,25 @@ function partsOf(group: SVGElement, card: NodeCard, width: number): NodeParts {
     time: find("time"),
     track,
     bar: find("bar"),
+    shares: shares.map((share) => [share.getAttribute("data-family") as Family, share]),
+    left,
+    shareRoom: width - left - CARD.right,
     barWidth: Number(track?.getAttribute("width") ?? 0),
     room: width - CARD.left - CARD.right,
     look: null,
   };
+}
+
+/** Lay the bar of a mapped task out anew; a part that no child is in has no length. */
+function paintShares(parts: NodeParts, look: NodeLook): void {
+  parts.group.toggleAttribute("data-busy", isBusy(look));
+  parts.group.toggleAttribute("data-marred", failedChildren(look) > 0);
+  const laid = new Map(shares(look, parts.shareRoom).map((share) => [share.family, share]));
+  for (const [family, part] of parts.shares) {
+    const { x = 0, length = 0 } = laid.get(family) ?? {};
+    setAttribute(part, "x", (parts.left + x).toFixed(1));
+    setAttribute(part, "width", length.toFixed(1));
+  }
 }
 
 function paintClock(parts: NodeParts, texts: NodeTexts): void {

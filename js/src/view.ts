@@ -6,6 +6,7 @@
  */
 
 import type { Channel, Status } from "./channel";
+import { ChildrenList, MOST_ROWS } from "./children";
 import { Details } from "./details";
 import { Header, type Situation } from "./header";
 import { STYLE } from "./look";
@@ -23,7 +24,7 @@ import {
 } from "./model";
 import { Announcer, claims, Navigator } from "./navigate";
 import { Painter, readDrawing } from "./paint";
-import { type Bundle, type Picture, PROTOCOL, type Snapshot, type ToView, type Verb } from "./protocol";
+import { type Bundle, type Children, type Picture, PROTOCOL, type Snapshot, type ToView, type Verb, type Which } from "./protocol";
 import { Stage } from "./stage";
 import { stillHtml } from "./still";
 import { watchTheme } from "./theme";
@@ -55,6 +56,7 @@ export interface View {
 export interface Ending {
   readonly picture: Picture;
   readonly snapshot: Snapshot;
+  readonly children: readonly Children[];
   readonly html: string;
 }
 
@@ -73,6 +75,7 @@ class LiveView implements View {
   private readonly stage: Stage;
   private readonly navigator: Navigator;
   private readonly details: Details;
+  private readonly children: ChildrenList;
   private readonly sentence: HTMLElement;
   private readonly announcer: Announcer;
   private readonly sight: IntersectionObserver;
@@ -107,18 +110,23 @@ class LiveView implements View {
     this.stage = new Stage(page, (sight, scale) => this.painter?.show(sight, scale));
     this.navigator = new Navigator(page, {
       reveal: (box) => this.stage.reveal(box),
-      choose: (node) => this.details.choose(node),
+      choose: (node) => this.choose(node),
+      enter: () => this.children.enter(),
       zoom: (factor) => this.stage.zoomBy(factor),
       fit: () => this.stage.toggleFit(),
     });
     this.details = new Details(page, () => this.navigator.choose(null));
+    this.children = new ChildrenList(page, {
+      ask: (node, which) => this.askChildren(node, which),
+      leave: () => this.navigator.leave(),
+    });
     this.sentence = element(page, "p", "fb-sentence");
     this.announcer = new Announcer(page);
     this.stage.element.append(this.navigator.searchBox);
-    const parts = [this.header, this.stage, this.details, this.announcer].map((part) => part.element);
+    const parts = [this.header, this.stage, this.details, this.children, this.announcer].map((part) => part.element);
     this.root.append(...parts);
     this.header.element.after(this.notice);
-    this.details.element.after(this.sentence);
+    this.children.element.after(this.sentence);
     shadow.replaceChildren(this.root);
     this.stopTheme = watchTheme(page, (theme) => this.root.setAttribute("data-theme", theme));
     this.sight = new IntersectionObserver((entries) => this.onSight(entries.at(-1)?.isIntersecting ?? true), {
@@ -147,11 +155,11 @@ class LiveView implements View {
   }
 
   ending(): Ending | null {
-    const { picture, flow, seq, at, looks } = this.model;
+    const { picture, flow, seq, at, looks, children } = this.model;
     if (picture === null || seq === null || this.painter === null || !isOver(flow)) return null;
     this.paint();
     const snapshot: Snapshot = { type: "snapshot", run: picture.run, seq, at, flow, nodes: [...looks.values()] };
-    return { picture, snapshot, html: stillHtml(this.painter.svg, summary(this.model)) };
+    return { picture, snapshot, children: [...children.values()], html: stillHtml(this.painter.svg, summary(this.model)) };
   }
 
   dispose(): void {
@@ -160,6 +168,7 @@ class LiveView implements View {
     this.sight.disconnect();
     this.stage.dispose();
     this.announcer.dispose();
+    this.children.dispose();
     this.status = "none";
     this.page.removeEventListener("visibilitychange", this.schedule);
     this.page.defaultView?.removeEventListener("keydown", this.onAnyKey, true);
@@ -213,6 +222,18 @@ class LiveView implements View {
     this.channel?.send({ type: "ask", run: this.model.picture?.run ?? "" });
   }
 
+  private choose(node: number | null): void {
+    this.details.choose(node);
+    this.children.choose(node);
+  }
+
+  private askChildren(node: number, which: Which): boolean {
+    const { picture } = this.model;
+    if (picture === null || this.channel === null || !this.situation().connected) return false;
+    this.channel.send({ type: "ask-children", run: picture.run, node, which, offset: 0, limit: MOST_ROWS });
+    return true;
+  }
+
   private command(verb: Verb): void {
     const run = this.model.picture?.run;
     if (run === undefined || this.channel === null) return;
@@ -263,6 +284,7 @@ class LiveView implements View {
     this.header.paint(model, this.situation());
     this.root.toggleAttribute("data-abandoned", this.situation().abandoned);
     this.details.paint(model, now());
+    this.children.paint(model, now());
     this.paintWords();
     this.keepTicking();
   }
@@ -331,6 +353,7 @@ class LiveView implements View {
     this.painter?.tick(this.model, now());
     this.header.tick(this.model, this.situation());
     this.details.paint(this.model, now());
+    this.children.tick(this.model, now());
   }
 }
 

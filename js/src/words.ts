@@ -3,10 +3,11 @@
  * `tests/protocol/texts.json`; the second half is said only by live views.
  */
 
-import { FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
-import { clean } from "./measure";
-import { familyCounts, familyOf, isOver, type Model, type Request, startOf } from "./model";
-import type { NodeCard, NodeLook, RunLook, Verb } from "./protocol";
+import { CARD, FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
+import { childrenText, failedChildren, thousands } from "./mapped";
+import { clean, elide, textWidth } from "./measure";
+import { familyCounts, familyOf, isDone, isOver, type Model, type Request, startOf } from "./model";
+import type { ChildLook, NodeCard, NodeLook, RunLook, Verb } from "./protocol";
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -18,6 +19,8 @@ export interface NodeTexts {
   readonly time: string;
   /** The share of a wait that is over, 0 to 1; null where nothing is waited for. */
   readonly bar: number | null;
+  /** The state line without the word of the state, for a mapped task whose numbers take all the room. */
+  readonly short: string;
 }
 
 /** A span of time as people say it, never more than two units. */
@@ -45,10 +48,21 @@ export function countdown(seconds: number): string {
 
 /** The words of a node when the kernel's clock says `now`. An empty state means that its flow has not run. */
 export function nodeTexts(look: NodeLook, card: NodeCard, now: number): NodeTexts {
-  if (look.state === "") return { state: idleText(card), time: "", bar: null };
+  if (look.state === "") return { state: idleText(card), time: "", bar: null, short: "" };
+  if (look.counts !== null) {
+    const short = childrenText(look);
+    const time = isDue(look) && look.due !== null ? countdown(look.due - now) : elapsed(look, card, now);
+    return { state: `${clean(look.state)} · ${short}`, time, bar: null, short };
+  }
   const state = [clean(look.state), attemptText(look, card), detail(look)].filter(Boolean).join(" · ");
-  if (isDue(look) && look.due !== null) return { state, time: countdown(look.due - now), bar: waited(look, now) };
-  return { state, time: elapsed(look, card, now), bar: null };
+  if (isDue(look) && look.due !== null) return { state, time: countdown(look.due - now), bar: waited(look, now), short: "" };
+  return { state, time: elapsed(look, card, now), bar: null, short: "" };
+}
+
+/** The state line that fits into `room`: whole, else short, else with its end left out. */
+export function lineOf(texts: NodeTexts, room: number): string {
+  const isWhole = texts.short === "" || textWidth(texts.state, CARD.size) <= room;
+  return elide(isWhole ? texts.state : texts.short, room, CARD.size);
 }
 
 /** All there is to say about a node in one line, for tooltips and screen readers. */
@@ -59,13 +73,8 @@ export function nodeTitle(look: NodeLook, card: NodeCard, now: number): string {
 
 /** What stands in the state line of a node whose flow has not run. */
 export function idleText(card: NodeCard): string {
-  return card.attempts > 1 ? `${card.kind} · up to ${card.attempts} attempts` : card.kind;
-}
-
-/** Whether a task run in this state has ended. */
-export function isDone(state: string): boolean {
-  const family = familyOf(state);
-  return family === "good" || family === "bad" || state === "Skipped" || state === "Cancelled";
+  const kind = card.mapped ? `mapped ${card.kind}` : card.kind;
+  return card.attempts > 1 ? `${kind} · up to ${card.attempts} attempts` : kind;
 }
 
 /** Whether the node waits for a moment that is known. */
@@ -77,15 +86,19 @@ export function isDue(look: NodeLook): boolean {
 /** How many task runs have ended. */
 export function progress(model: Model): string {
   let done = 0;
-  for (const [state, count] of model.counts) if (isDone(state)) done += count;
-  return `${done} of ${model.looks.size}`;
+  let total = 0;
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return `${thousands(done)} of ${thousands(total)}`;
 }
 
 /** The counts in words. */
 export function countsText(model: Model): string {
   const counts = familyCounts(model);
   return FAMILIES.filter((family) => counts[family] > 0)
-    .map((family) => `${counts[family]} ${FAMILY_WORD[family]}`)
+    .map((family) => `${thousands(counts[family])} ${FAMILY_WORD[family]}`)
     .join(", ");
 }
 
@@ -122,6 +135,8 @@ function attemptText(look: NodeLook, card: NodeCard): string {
   return look.attempt <= card.attempts ? `attempt ${look.attempt} of ${card.attempts}` : `attempt ${look.attempt}`;
 }
 
+/** Kinds of nodes whose time says nothing, and whose cards have no room for it. */
+const TIMELESS: readonly NodeCard["kind"][] = ["parameter", "constant", "condition", "merge"];
 const TRIGGER = /^Trigger was "([^"]+)"/;
 const UNEXPECTED = /^Unexpected error: /;
 const REPR = /^(\w+)\((['"])(.*)\2\)$/;
@@ -129,18 +144,23 @@ const REPR = /^(\w+)\((['"])(.*)\2\)$/;
 function detail(look: NodeLook): string {
   if (look.state === "Retrying") return "";
   if (look.result !== "" && familyOf(look.state) === "good") return clean(look.result);
-  if (ROUTINE.includes(look.message)) return "";
-  const trigger = TRIGGER.exec(look.message);
+  return detailText(look.state, look.message);
+}
+
+/** What a message adds to the word of its state, without the words that all messages of its kind have. */
+export function detailText(state: string, message: string): string {
+  if (ROUTINE.includes(message)) return "";
+  const trigger = TRIGGER.exec(message);
   if (trigger !== null) return clean(trigger[1] ?? "");
-  const line = clean(look.message.replace(UNEXPECTED, "")).trim().replace(REPR, "$1: $3");
+  const line = clean(message.replace(UNEXPECTED, "")).trim().replace(REPR, "$1: $3");
   const text = line.endsWith(".") && !line.endsWith("..") ? line.slice(0, -1) : line;
-  if (text.replaceAll(" ", "").toLowerCase() === look.state.toLowerCase()) return "";
-  return text.startsWith(`${look.state} `) ? text.slice(look.state.length + 1) : text;
+  if (text.replaceAll(" ", "").toLowerCase() === state.toLowerCase()) return "";
+  return text.startsWith(`${state} `) ? text.slice(state.length + 1) : text;
 }
 
 function elapsed(look: NodeLook, card: NodeCard, now: number): string {
   const isRunning = familyOf(look.state) === "active";
-  const isTimed = card.kind !== "parameter" && card.kind !== "constant" && (isRunning || look.ended !== null);
+  const isTimed = !TIMELESS.includes(card.kind) && (isRunning || look.ended !== null);
   return look.started === null || !isTimed ? "" : duration((look.ended ?? now) - look.started);
 }
 
@@ -148,6 +168,21 @@ function elapsed(look: NodeLook, card: NodeCard, now: number): string {
 function waited(look: NodeLook, now: number): number | null {
   if (look.due === null || look.ended === null || look.due <= look.ended) return null;
   return Math.min(1, Math.max(0, (now - look.ended) / (look.due - look.ended)));
+}
+
+/** The words of one child of a mapped task, in a list. */
+export interface ChildTexts {
+  readonly state: string;
+  readonly time: string;
+  readonly said: string;
+}
+
+export function childTexts(row: ChildLook, card: NodeCard, now: number): ChildTexts {
+  const look: NodeLook = { ...row, node: card.node, width: null, counts: null };
+  const state = [clean(row.state), attemptText(look, card)].filter(Boolean).join(" · ");
+  const time = isDue(look) && row.due !== null ? countdown(row.due - now) : elapsed(look, card, now);
+  const isGood = row.result !== "" && familyOf(row.state) === "good";
+  return { state, time, said: isGood ? clean(row.result) : detailText(row.state, row.message) };
 }
 
 // From here on: what only live views say.
@@ -168,6 +203,9 @@ export function detailTexts(look: NodeLook, card: NodeCard, now: number): { fact
   const texts = nodeTexts(look, card, now);
   if (look.state === "") return { facts: texts.state, message: "" };
   const kind = card.kind === "task" ? "" : card.kind;
+  if (look.counts !== null) {
+    return { facts: [texts.state, kind, texts.time].filter(Boolean).join(" · "), message: detailText(look.state, look.message) };
+  }
   const facts = [look.state, kind, attemptText(look, card), texts.time].filter(Boolean).join(" · ");
   const said = ROUTINE.includes(look.message) ? "" : look.message.replace(UNEXPECTED, "").replace(REPR, "$1: $3");
   return { facts, message: [look.result, said].filter(Boolean).map((text) => clean(text)).join(" · ") };
@@ -181,7 +219,8 @@ export function sentenceParts(model: Model): { subject: string; family: Family; 
   for (const card of model.cards.values()) {
     if (card.name.length <= subject.length || !sentence.startsWith(`${card.name} `)) continue;
     subject = card.name;
-    family = familyOf(model.looks.get(card.node)?.state ?? "");
+    const look = model.looks.get(card.node);
+    family = look !== undefined && failedChildren(look) > 0 ? "bad" : familyOf(look?.state ?? "");
   }
   return { subject, family, rest: sentence.slice(subject.length) };
 }
@@ -190,7 +229,7 @@ export function sentenceParts(model: Model): { subject: string; family: Family; 
 export function summary(model: Model): string {
   const failed: string[] = [];
   for (const look of model.looks.values()) {
-    if (familyOf(look.state) === "bad") failed.push(clean(model.cards.get(look.node)?.name ?? ""));
+    if (familyOf(look.state) === "bad" || failedChildren(look) > 0) failed.push(clean(model.cards.get(look.node)?.name ?? ""));
   }
   const named = failed.slice(0, 3).join(", ") + (failed.length > 3 ? " and more" : "");
   const bad = failed.length === 0 ? "" : `, ${failed.length} failed: ${named}`;

@@ -125,13 +125,57 @@ test("states unknown to us wait, whatever they are called", () => {
 test("every golden message for the view is accepted and folded", () => {
   const messages = goldenMessages();
   let model = EMPTY;
-  for (const name of ["picture", "snapshot", "changes", "acknowledged"]) {
+  for (const name of ["picture", "snapshot", "changes", "children", "acknowledged"]) {
     const message = acceptMessage(messages.get(name));
     assert.ok(message !== null, name);
     if (message !== null) model = fold(model, message, 0).model;
   }
   assert.ok(model.looks.size > 0 && model.flow.ended !== null);
+  assert.equal(model.children.get(2)?.rows.length, 2);
   assert.ok(acceptBundle(golden("bundle")) !== null);
+});
+
+test("children are kept by their node, with the last answer, and those of other runs are not ours", () => {
+  const told = { type: "children", run: RUN, node: 3, which: "all", total: 9, offset: 0, rows: [] } as const;
+  const model = after(SCENE.picture, snapshot(1, PENDING), told, { ...told, which: "failed", total: 1 });
+  assert.deepEqual([...model.children.keys()], [3]);
+  assert.equal(model.children.get(3)?.which, "failed");
+  assert.equal(fold(model, { ...told, run: "other" }, 0).model, model);
+});
+
+test("the children saved with a picture are shown, unless the kernel has told of later ones", () => {
+  const told = { type: "children", run: RUN, node: 3, which: "all", total: 9, offset: 0, rows: [] } as const;
+  const saved = { ...bundleOf(SCENE, snapshot(1, PENDING), false), children: [told] };
+  assert.equal(foldBundle(EMPTY, saved, 0).children.get(3)?.total, 9);
+  const live = after(SCENE.picture, snapshot(5, PENDING), { ...told, total: 11 });
+  assert.equal(foldBundle(live, saved, 0).children.get(3)?.total, 11);
+});
+
+test("a snapshot with the same counts keeps the look, one with others does not", () => {
+  const mapped = (counts: Record<string, number>): NodeLook => look(0, "Mapping", { width: 3, counts });
+  const before = after(SCENE.picture, snapshot(1, [mapped({ Running: 1, Pending: 2 })]));
+  const same = fold(before, snapshot(2, [mapped({ Pending: 2, Running: 1 })]), 0).model;
+  assert.equal(same.looks.get(0), before.looks.get(0));
+  const other = fold(before, snapshot(2, [mapped({ Success: 1, Pending: 2 })]), 0).model;
+  assert.deepEqual(other.looks.get(0)?.counts, { Success: 1, Pending: 2 });
+});
+
+test("a file of a version that knew no mapped tasks is read all the same", () => {
+  const { width: _width, counts: _counts, ...bare } = look(0, "Success");
+  const { children: _children, ...bundle } = bundleOf(SCENE, snapshot(1, [bare as NodeLook]), false);
+  const read = acceptBundle(bundle);
+  if (read === null) throw new Error("it was turned away");
+  assert.deepEqual(foldBundle(EMPTY, read, 0).looks.get(0), look(0, "Success"));
+});
+
+test("counts and children of the wrong shape are turned away", () => {
+  const good = snapshot(1, [look(0, "Mapping", { width: 1, counts: { Pending: 1 } })]);
+  assert.ok(acceptMessage(good) !== null);
+  for (const counts of [[1], { Pending: "1" }, "Pending"]) {
+    assert.equal(acceptMessage({ ...good, nodes: [{ ...good.nodes[0], counts }] }), null);
+  }
+  const told = golden("messages/children") as object;
+  for (const wrong of [{ rows: [{ index: 1 }] }, { which: "some" }, { total: null }]) assert.equal(acceptMessage({ ...told, ...wrong }), null);
 });
 
 test("what is no message, or no bundle, is turned away at the door", () => {

@@ -44,7 +44,7 @@ export function makeScene(count: number, tall = Math.max(2, Math.round(Math.sqrt
   const cards = upstream.map((fed, node): NodeCard => {
     const name = `${VERBS[node % 10]}_${NOUNS[Math.floor(node / 10 + node) % 10]}${count > 60 ? `_${node}` : ""}`;
     const downstream = upstream.flatMap((from, other) => (from.includes(node) ? [other] : []));
-    return { node, slug: `${name}-1`, name, kind: "task", upstream: fed, downstream, attempts: node % 4 === 0 ? 3 : 1 };
+    return { node, slug: `${name}-1`, name, kind: "task", upstream: fed, downstream, attempts: node % 4 === 0 ? 3 : 1, mapped: false };
   });
   const svg = draw(cards, tall);
   const controls = ["cancel", "pause", "resume", "step"];
@@ -77,7 +77,7 @@ function draw(cards: readonly NodeCard[], tall: number): string {
 }
 
 export function look(node: number, state: string, more: Partial<NodeLook> = {}): NodeLook {
-  return { node, state, message: "", attempt: 0, started: null, ended: null, due: null, result: "", ...more };
+  return { node, state, message: "", attempt: 0, started: null, ended: null, due: null, result: "", width: null, counts: null, ...more };
 }
 
 export function runLook(state: string, more: Partial<RunLook> = {}): RunLook {
@@ -85,7 +85,7 @@ export function runLook(state: string, more: Partial<RunLook> = {}): RunLook {
 }
 
 export function bundleOf(scene: Scene, snapshot: Snapshot, live: boolean): Bundle {
-  return { protocol: PROTOCOL, run: scene.picture.run, live, picture: scene.picture, snapshot };
+  return { protocol: PROTOCOL, run: scene.picture.run, live, picture: scene.picture, snapshot, children: [] };
 }
 
 /** What one tick of a run does to its nodes. The messages are those that a kernel would send. */

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clean, elide, type Face } from "../src/measure";
 import { EMPTY, fold, type Model } from "../src/model";
-import type { NodeCard, NodeLook, RunLook } from "../src/protocol";
-import { countdown, countsText, duration, nodeName, nodeTexts, nodeTitle, progress, requestText, runTexts, sentenceParts, summary } from "../src/words";
+import { shares } from "../src/mapped";
+import type { ChildLook, NodeCard, NodeLook, RunLook } from "../src/protocol";
+import { childTexts, countdown, countsText, duration, lineOf, nodeName, nodeTexts, nodeTitle, progress, requestText, runTexts, sentenceParts, summary } from "../src/words";
 import { golden } from "./golden";
 import { look, makeScene, runLook } from "./scene";
 
@@ -11,13 +12,20 @@ interface Vectors {
   readonly duration: readonly { seconds: number; says: string }[];
   readonly countdown: readonly { seconds: number; says: string }[];
   readonly nodes: readonly { case: string; look: NodeLook; card: NodeCard; now: number; says: object; title: string }[];
+  readonly children: readonly { case: string; row: ChildLook; card: NodeCard; now: number; says: object }[];
+  readonly shares: readonly { counts: Record<string, number>; room: number; says: readonly (readonly [string, number, number])[] }[];
   readonly elide: readonly { text: string; room: number; size: number; face: Face; at: "middle" | "end"; says: string }[];
   readonly clean: readonly { text: string; says: string }[];
   readonly counts: readonly { states: readonly string[]; says: string; progress: string }[];
+  readonly mapped: readonly { looks: readonly NodeLook[]; says: string; progress: string }[];
   readonly runs: readonly { run: RunLook; looks: readonly NodeLook[]; now: number; says: readonly string[] }[];
 }
 
 const VECTORS = golden("texts") as Vectors;
+
+function round(value: number): number {
+  return Math.round(value * 1e6) / 1e6;
+}
 
 function modelOf(looks: readonly NodeLook[], flow = runLook("Running", { started: 0 })): Model {
   const scene = makeScene(looks.length);
@@ -38,6 +46,15 @@ test("nodes are described as Python describes them", () => {
   }
 });
 
+test("children of a mapped task are described and counted as Python does it", () => {
+  for (const { row, card, now, says, case: name } of VECTORS.children) assert.deepEqual(childTexts(row, card, now), says, name);
+  for (const { counts, room, says } of VECTORS.shares) {
+    const width = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const laid = shares(look(0, "Mapping", { counts, width }), room);
+    assert.deepEqual(laid.map(({ family, x, length }) => [family, round(x), round(length)]), says);
+  }
+});
+
 test("texts are shortened and cleaned as Python does it", () => {
   for (const { text, room, size, face, at, says } of VECTORS.elide) assert.equal(elide(text, room, size, face, at), says, text);
   for (const { text, says } of VECTORS.clean) assert.equal(clean(text), says, JSON.stringify(text));
@@ -55,11 +72,39 @@ test("counts, progress and header say what Python's header says", () => {
   }
 });
 
+test("a mapped task counts as its children, in a snapshot and in changes", () => {
+  for (const { looks, says, progress: done } of VECTORS.mapped) {
+    const model = modelOf(looks);
+    assert.deepEqual([countsText(model), progress(model)], [says, done]);
+    const idle = modelOf(looks.map(({ node }) => look(node, "Pending")));
+    const changes = { type: "changes", run: model.picture?.run ?? "", seq: 2, since: 1, at: 1, flow: model.flow, nodes: looks } as const;
+    assert.equal(progress(fold(idle, changes, 0).model), done);
+  }
+});
+
 test("a running node's accessible name leaves its time out, an ended one's has it", () => {
-  const card: NodeCard = { node: 0, slug: "clean-1", name: "clean", kind: "task", upstream: [], downstream: [], attempts: 3 };
+  const card: NodeCard = { node: 0, slug: "clean-1", name: "clean", kind: "task", upstream: [], downstream: [], attempts: 3, mapped: false };
   assert.equal(nodeName(look(0, "Running", { attempt: 2, started: 0 }), card, 9), "clean, Running, attempt 2 of 3");
   const ended = look(0, "Failed", { attempt: 2, started: 0, ended: 1.2, message: "no rows" });
   assert.equal(nodeName(ended, card, 9), "clean, Failed, attempt 2 of 3, no rows, 1.2 s");
+});
+
+test("a mapped task is read out with its numbers, and counts as trouble when children of it failed", () => {
+  const card: NodeCard = { node: 0, slug: "read-1", name: "read", kind: "task", upstream: [], downstream: [], attempts: 1, mapped: true };
+  const going = look(0, "Mapping", { width: 12, counts: { Success: 6, Failed: 1, Running: 5 }, started: 0 });
+  assert.equal(nodeName(going, card, 9), "read, Mapping, 7 of 12, 1 failed");
+  const over = look(0, "Mapped", { width: 12, counts: { Success: 11, Failed: 1 }, started: 0, ended: 2 });
+  assert.equal(nodeName(over, card, 9), "read, Mapped, 1 of 12 failed, 2.0 s");
+  const model = modelOf([over], runLook("Failed", { sentence: "read_flights failed for 1 of its 12 elements", started: 0, ended: 2 }));
+  assert.equal(sentenceParts(model).family, "bad");
+  assert.match(summary(model), /1 failed: read_flights$/);
+});
+
+test("the state line gives up its word before its numbers", () => {
+  const texts = { state: "Mapping · 7,415 of 9,996 · 3 failed", time: "", bar: null, short: "7,415 of 9,996 · 3 failed" };
+  assert.equal(lineOf(texts, 400), texts.state);
+  assert.equal(lineOf(texts, 170), texts.short);
+  assert.match(lineOf(texts, 60), /…$/);
 });
 
 test("the summary names what failed, but not all of many", () => {

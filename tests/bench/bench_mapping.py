@@ -1,7 +1,7 @@
 """What mapping costs: `python -m tests.bench.bench_mapping`, or `pytest -m bench`.
 
 CPU time of a whole `flow.run` over no-op children, the best of several turns; memory that a run keeps per child; and
-whether large arrays are copied on their way through a flow.
+whether large arrays are copied on their way through a flow; what a picture of many children costs.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 
 from flowbook import Flow, task
+from flowbook.view.feed import Feed
 
 Row = tuple[str, float, float, bool]
 
 BAR_CHILD = 10.0  # µs CPU per child among 10,000
 BAR_GROWTH = 1.5  # how much dearer a child may be among 100,000
 BAR_MEMORY = 1000.0  # bytes a run keeps per child
+BAR_FOLD = 2.0  # µs CPU an event of a child, in the feed of a picture
+BAR_LIST = 20.0  # ms for a list of 200 children of 100,000
 BAR_FLAT = 2.0  # arrays' worth of memory at the most, while 50 tasks hand one along
 
 ARRAY = 10_000_000  # bytes
@@ -91,6 +94,23 @@ def bytes_a_child(width: int = 50_000) -> float:
     return kept / width
 
 
+def picturing(width: int = 100_000) -> tuple[float, float]:
+    """What a picture costs: µs CPU to fold an event of a child, ms for a list of children that a view asks for."""
+    flow = mapping(width)
+    flow.run(show=False)
+    assert flow.last_run is not None
+    folds, lists = [], []
+    for _ in range(3):
+        feed = Feed(flow.last_run.runner)
+        start = process_time()
+        feed.advance()
+        folds.append((process_time() - start) / feed.seq * 1e6)
+        start = process_time()
+        feed.children(1, "all", width - 200)
+        lists.append((process_time() - start) * 1e3)
+    return min(folds), min(lists)
+
+
 def arrays_handed_along() -> tuple[int, float]:
     """Return how many tasks saw another buffer than the first, and the memory at its peak, in arrays."""
     with Flow("arrays") as flow:
@@ -123,6 +143,9 @@ def rows() -> list[Row]:
     many = microseconds(mapping(100_000), 100_000, turns=3)
     row(f"100,000 children ({many:.2f} µs), against 10,000", many / few, BAR_GROWTH)
     row("bytes that a run keeps per child", bytes_a_child(), BAR_MEMORY)
+    fold, listed = picturing()
+    row("picture of 100,000 children: µs CPU an event", fold, BAR_FOLD)
+    row("picture of 100,000 children: ms for a list of the last 200", listed, BAR_LIST)
     copies, peak = arrays_handed_along()
     row(f"10 MB array along {TASKS} tasks: tasks that saw a copy", float(copies), 0.0)
     row(f"10 MB array along {TASKS} tasks: peak memory in arrays", peak, BAR_FLAT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from flowbook.engine import attempt
 from flowbook.engine.executors import ThreadExecutor
 from flowbook.engine.machine import Machine
 from flowbook.states import State
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Run = Callable[..., State]
 
@@ -50,10 +53,12 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 def _run(way: str, flow: Flow, parameters: Mapping[str, Any] | None = None, **options: Any) -> State:
     options = {"show": False, "clock": "fast", **options}
+    state: State
     if way == "started":
-        return flow.start(parameters, **options).wait(20)
+        state = flow.start(parameters, **options).wait(20)
+        return state
     executor = ThreadExecutor(workers=1) if way == "one thread" else way
-    state: State = flow.run(parameters, executor=executor, **options)
+    state = flow.run(parameters, executor=executor, **options)
     return state
 
 
@@ -61,3 +66,25 @@ def _run(way: str, flow: Flow, parameters: Mapping[str, Any] | None = None, **op
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the ability to start threads away from the engine, as in Pyodide."""
     monkeypatch.setattr(attempt, "can_start_threads", lambda: False)
+
+
+@pytest.fixture(scope="session")
+def dask_threads() -> Iterator[Client]:
+    """A Dask cluster in this process."""
+    yield from _client(processes=False)
+
+
+@pytest.fixture(scope="session")
+def dask_processes() -> Iterator[Client]:
+    """A Dask cluster of two worker processes."""
+    yield from _client(processes=True)
+
+
+def _client(*, processes: bool) -> Iterator[Client]:
+    # loaded by the tests that need it: it takes longer than most of the others
+    from distributed import Client
+
+    from tests.engine.clusters import cluster
+
+    with cluster(processes=processes) as made, Client(made, set_as_default=False) as client:
+        yield client

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -187,7 +188,9 @@ def test_a_run_that_waits_for_a_person_is_driven_on_when_one_acts(executor: str,
     assert type(flow.run(show=False, executor=executor)) is Running
     run = flow.last_run
     assert run is not None
-    {"resume": run.resume, "resume one": lambda: run.resume(made), "cancel": run.cancel}[button]()
+    buttons: dict[str, Callable[[], object]]
+    buttons = {"resume": run.resume, "resume one": lambda: run.resume(made), "cancel": run.cancel}
+    buttons[button]()
     state = run.wait(5)
     assert type(state) is (Cancelled if button == "cancel" else Success)
     assert type(state.result[after]) is type(state)

@@ -23,6 +23,7 @@ KEYS = [
     "yesterday_nodash",
     "tomorrow_nodash",
     "flow_name",
+    "flow_id",
     "flow_run_id",
     "flow_run_name",
     "scheduled_start_time",

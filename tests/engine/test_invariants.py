@@ -127,7 +127,7 @@ PENDING, RUNNING, LOOPED, FAILED = Pending(), Running(), Looped(loop_count=1), F
         (FAILED, RUNNING, False),
         (FAILED, Success(), True),
         (Success(), RUNNING, False),
-        (Success(), Cancelled(), False),
+        (Success(), Cancelled(), True),  # handlers have a say when a success goes on to Cached
         (Skipped(), Success(), False),
         (Cancelled(), Cancelled(), False),
     ],

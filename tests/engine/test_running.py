@@ -468,6 +468,7 @@ def test_a_failing_run_without_a_picture_says_in_the_log_what_failed(caplog: pyt
     def boom() -> None:
         raise ValueError("no rows")
 
+    line = boom.run.__code__.co_firstlineno + 2
     with Flow("script") as flow:
         boom()
     logger = get_logger()
@@ -478,7 +479,7 @@ def test_a_failing_run_without_a_picture_says_in_the_log_what_failed(caplog: pyt
     finally:
         logger.removeHandler(caplog.handler)
     assert [record.getMessage() for record in caplog.records] == [
-        "Task 'boom-1' failed: ValueError: no rows.",
+        f"Task 'boom-1' failed at test_running.py:{line}: ValueError: no rows.",
         "Flow 'script': Some reference tasks failed.",
     ]
 

@@ -44,16 +44,17 @@ def of_body(error: BaseException | None, **options: Any) -> str:
 
 
 BROKEN = ValueError("no disk")
+HERE = f"at test_story.py:{end_as.run.__code__.co_firstlineno + 3}"
 
 
 @pytest.mark.parametrize(
     ("error", "options", "words"),
     [
         (None, {}, "Task run succeeded."),
-        (BROKEN, {}, "It failed: ValueError: no disk."),
-        (ValueError(), {}, "It failed: ValueError."),
-        (ValueError("Really?"), {}, "It failed: ValueError: Really?"),
-        (BROKEN, {"max_retries": 2, "retry_delay": MINUTE}, "It failed after 3 attempts: ValueError: no disk."),
+        (BROKEN, {}, f"It failed {HERE}: ValueError: no disk."),
+        (ValueError(), {}, f"It failed {HERE}: ValueError."),
+        (ValueError("Really?"), {}, f"It failed {HERE}: ValueError: Really?"),
+        (BROKEN, {"max_retries": 2, "retry_delay": MINUTE}, f"It failed after 3 attempts {HERE}: ValueError: no disk."),
         (signals.FAIL("by choice", result=3), {}, "It failed: by choice."),
         (signals.FAIL(result=3), {}, "It failed: no reason was given."),
         (signals.TRIGGERFAIL("by itself", result=3), {}, "It failed: by itself."),
@@ -204,3 +205,26 @@ def _scheduled() -> State:
     from flowbook.states import Scheduled
 
     return Scheduled(start_time=dt.datetime(2030, 1, 1, tzinfo=dt.timezone.utc))
+
+
+# ---------------------------------------------------------------- tasks of one name
+
+
+def test_tasks_of_one_name_are_called_by_their_slugs() -> None:
+    with Flow("twins") as flow:
+        twins = [end_as(BROKEN), end_as(None)]
+        last = end_as(None, upstream_tasks=twins, task_args={"name": "last"})
+        after = end_as(None, upstream_tasks=[last])
+    flow.run(show=False)
+    assert flow.last_run is not None
+    assert "saw end_as-1 Failed (ValueError: no disk)" in flow.last_run.story(last).why
+    assert "saw last TriggerFailed" in flow.last_run.story(after).why
+
+
+def test_a_task_that_waits_for_tasks_of_one_name_tells_which() -> None:
+    with Flow("twins") as flow:
+        twins = [end_as(signals.PAUSE("look")), end_as(None)]
+        last = end_as(None, upstream_tasks=twins)
+    flow.run(show=False)
+    assert flow.last_run is not None
+    assert flow.last_run.story(last).why == "It waits for 'end_as-1'."

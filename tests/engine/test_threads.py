@@ -254,7 +254,7 @@ def test_virtual_time_does_not_jump_while_a_body_or_a_handler_runs() -> None:
 
 
 def started(flow: Flow, **options: Any) -> FlowRun:
-    run = flow.start(show=False, **options)
+    run: FlowRun = flow.start(show=False, **options)
     time.sleep(0.05)
     return run
 

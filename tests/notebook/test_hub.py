@@ -164,3 +164,38 @@ def test_results_are_let_go_when_a_run_has_ended(flow: Flow, gate: threading.Eve
     del run
     until(lambda: gc.collect() >= 0 and weak() is None)
     assert [look.state for look in viewing.feed.snapshot(0.0).nodes] == ["Success", "Success"]
+
+
+def test_children_are_told_to_those_who_ask_during_the_run_and_after(gate: threading.Event) -> None:
+    @task
+    def numbers() -> list[int]:
+        return [0, 1, 2]
+
+    @task
+    def waits_each(x: int) -> bool:
+        if x == 0:
+            raise ValueError("no zero")
+        return gate.wait(10)
+
+    with Flow("children") as flow:
+        waits_each.map(numbers())
+    hub, channel = Hub(), Recording()
+    hub.link("page", channel)
+    run, viewing = started(hub, flow)
+    ask = {"type": "ask-children", "run": run.id, "node": 1, "which": "all", "offset": 0, "limit": 200}
+    until(lambda: viewing.feed.children(1).total == 3 and viewing.feed.children(1).rows[0].state == "Failed")
+    hub.hear(ask)
+    until(lambda: channel.of("children"))
+    told = channel.of("children")[0]
+    assert [row["index"] for row in told["rows"]] == [0, 1, 2]
+    assert told["rows"][0]["state"] == "Failed"
+    gate.set()
+    run.wait(5)
+    until(lambda: not viewing.is_live)
+    hub.hear({**ask, "which": "failed"})
+    until(lambda: len(channel.of("children")) == 2)
+    assert channel.of("children")[1]["total"] == 1
+    hub.hear({**ask, "run": "nobody's"})
+    hub.hear({**ask, "node": 99})
+    until(lambda: len(channel.of("children")) == 3)
+    assert channel.of("children")[2]["rows"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from flowbook.view.picture import CARD, MANY, SMALL, FlowPicture, node_cards, nu
 
 
 @task
-def add(x: int, y: int = 0) -> int:
+def add(x: Any, y: int = 0) -> Any:
     return x + y
 
 

@@ -15,6 +15,7 @@ from flowbook.view.palette import FAMILY
 from flowbook.view.picture import FlowPicture, picture
 from flowbook.view.protocol import NodeLook, RunLook
 from flowbook.view.text import draw_text
+from tests.view import examples
 
 NS = {"s": "http://www.w3.org/2000/svg"}
 SECOND = dt.timedelta(seconds=1)
@@ -30,6 +31,11 @@ def extract() -> list[int]:
 @task
 def transform(rows: list[int], factor: int = 1) -> list[int]:
     return [row * factor for row in rows]
+
+
+@task
+def double(row: int) -> int:
+    return 2 * row
 
 
 @task
@@ -114,9 +120,9 @@ def cycle() -> Shown:
 def mapped() -> Shown:
     with Flow("mapped") as flow:
         rows = extract()
-        each = transform.copy(name="double")
-        flow.add_edge(rows, each, key="rows", mapped=True)
-        load([each, rows])
+        each = double.copy()
+        flow.add_edge(rows, each, key="row", mapped=True)
+        load(each)
     return picture(flow), [], None
 
 
@@ -149,6 +155,13 @@ EXAMPLES: dict[str, Callable[[], Shown]] = {
     "failed": failed,
     "cycle": cycle,
     "mapped": mapped,
+    "mapped-half-way": examples.half_way,
+    "mapped-over": examples.all_over,
+    "mapped-huge": examples.huge,
+    "mapped-small-cards": examples.many,
+    "flattened": examples.flattened,
+    "branches": examples.branches,
+    "resource": examples.resource,
     "every-state": every_state,
 }
 EVERY = pytest.mark.parametrize("name", EXAMPLES)
@@ -203,6 +216,95 @@ def test_a_wait_has_a_countdown_and_a_bar() -> None:
     assert track is not None
     share = float(bar.get("width", "")) / float(track.get("width", ""))
     assert share == pytest.approx((3.0 - 1.4) / 3, abs=0.01)
+
+
+def shares_of(group: ET.Element) -> dict[str, float]:
+    parts = group.findall("s:rect[@class='fb-share']", NS)
+    return {part.get("data-family", ""): float(part.get("width", "")) for part in parts}
+
+
+def test_a_mapped_task_is_one_node_with_the_counts_of_its_children() -> None:
+    group = node(parsed(examples.half_way()), "read")
+    assert group.get("data-state") == "Mapping"
+    assert group.get("data-family") == "active"
+    assert words_of(group, "glyph") == "▦"
+    assert words_of(group, "state") == "Mapping · 10 of 12 · 1 failed"
+    shares = shares_of(group)
+    assert list(shares) == ["good", "bad", "active"]
+    assert shares["good"] == pytest.approx(9 * shares["bad"], rel=0.02)
+
+
+def test_a_mapped_task_that_has_ended_never_hides_what_failed() -> None:
+    group = node(parsed(examples.all_over()), "read")
+    assert (group.get("data-state"), group.get("data-family")) == ("Mapped", "good")
+    assert words_of(group, "glyph") == "▤"
+    assert words_of(group, "state") == "Mapped · 1 of 12 failed"
+    assert group.get("data-marred") is not None
+    assert shares_of(group)["bad"] > 0
+    told = draw_html(*examples.all_over())
+    assert "read: Mapped · 1 of 12 failed" in told
+    subject = parsed(examples.all_over()).find(".//s:tspan[@class='fb-subject']", NS)
+    assert subject is not None
+    assert (subject.text, subject.get("data-family")) == ("read", "bad")
+
+
+def test_three_children_of_ten_thousand_can_be_seen() -> None:
+    shares = shares_of(node(parsed(examples.huge()), "clean_one…ny_files"))
+    assert min(shares.values()) >= 3
+    assert len(list(parsed(examples.huge()).iterfind(".//s:g[@data-node]", NS))) == 3
+
+
+def test_only_a_mapped_task_with_a_running_child_moves() -> None:
+    root = parsed(examples.half_way())
+    assert node(root, "clean").get("data-busy") is not None
+    assert node(root, "score").get("data-busy") is None
+    assert node(root, "score").find("s:rect[@class='fb-halo']", NS) is None
+
+
+def test_a_picture_that_lives_on_has_a_part_of_the_bar_for_each_family() -> None:
+    group = node(parsed((*examples.half_way()[:1], [], None), theme="host"), "read")
+    assert shares_of(group) == {"good": 0, "bad": 0, "active": 0, "warn": 0, "waiting": 0}
+
+
+def test_edges_tell_what_becomes_of_what_flows() -> None:
+    links = {
+        (shown.cards[link.source].name, shown.cards[link.target].name): (link.kind, link.label)
+        for shown in (examples.flattened()[0], examples.branches()[0], examples.chain_picture())
+        for link in shown.links
+    }
+    assert links["list_pages", "links_of"] == ("mapped", "x")
+    assert links["links_of", "fetch"] == ("mapped", "flatten(x)")
+    assert links["links_of", "count"] == ("gathered", "flatten(rows)")
+    assert links["fetch", "index"] == ("gathered", "rows")
+    assert links["measure", "= 'small'"] == ("data", "")
+    assert links["= 'small'", "fit_small"] == ("branch", "")
+    assert links["find_stations", "score"] == ("data", "y")
+
+
+def test_a_condition_shows_the_value_that_it_is_for() -> None:
+    group = node(parsed(examples.branches()), "= 'large'")
+    assert group.get("data-kind") == "condition"
+    card = group.find("s:path[@class='fb-card']", NS)
+    assert card is not None
+    assert card.get("d", "").count("L") == 5  # six corners
+
+
+def test_the_tasks_of_a_resource_stand_on_one_ground_with_its_name() -> None:
+    (place,) = examples.resource()[0].places
+    cards = {card.name: card.node for card in examples.resource()[0].cards}
+    nodes = examples.resource()[0].nodes
+
+    def stands_on_it(name: str) -> bool:
+        card = nodes[cards[name]]
+        x, y = card.x + card.width / 2, card.y + card.shape.height / 2
+        return any(left < x < left + width and top < y < top + height for left, top, width, height in place.boxes)
+
+    assert place.name == "Database"
+    assert all(map(stands_on_it, ("Database.setup", "query", "store", "Database.cleanup")))
+    assert not any(map(stands_on_it, ("file", "Database", "publish")))
+    name = parsed(examples.resource()).find(".//s:text[@class='fb-ground-name']", NS)
+    assert name is not None
+    assert name.text == "Database"
 
 
 def test_edges_into_running_tasks_are_active() -> None:

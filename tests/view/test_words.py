@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowbook.view import measure, words
-from flowbook.view.protocol import NodeCard, NodeLook, RunLook
+from flowbook.view.protocol import ChildLook, NodeCard, NodeLook, RunLook
 
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads(
     (Path(__file__).parents[1] / "protocol" / "texts.json").read_text(encoding="utf-8"),
@@ -30,8 +31,30 @@ def test_countdown_never_says_in_zero_seconds(vector: dict[str, Any]) -> None:
 def test_node_says(vector: dict[str, Any]) -> None:
     look, card = NodeLook(**vector["look"]), NodeCard(**vector["card"])
     texts = words.node_texts(look, card, vector["now"])
-    assert {"state": texts.state, "time": texts.time, "bar": texts.bar} == vector["says"]
+    assert asdict(texts) == vector["says"]
     assert words.node_title(look, card, vector["now"]) == vector["title"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["children"], ids=lambda vector: vector["case"])
+def test_child_says(vector: dict[str, Any]) -> None:
+    texts = words.child_texts(ChildLook(**vector["row"]), NodeCard(**vector["card"]), vector["now"])
+    assert asdict(texts) == vector["says"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["shares"], ids=lambda vector: str(vector["counts"]))
+def test_each_family_of_children_has_its_share_of_the_bar(vector: dict[str, Any]) -> None:
+    counts = vector["counts"]
+    shares = words.shares(NodeLook(0, "Mapping", width=sum(counts.values()), counts=counts), vector["room"])
+    assert [[family, round(x, 6), round(length, 6)] for family, x, length in shares] == vector["says"]
+
+
+def test_numbers_that_take_all_the_room_push_the_word_of_the_state_out() -> None:
+    card = NodeCard(0, "a-1", "a", "task", (), (), 1, mapped=True)
+    counts = {"Success": 7_412, "Failed": 3, "Retrying": 1, "Pending": 2_580}
+    texts = words.node_texts(NodeLook(0, "Mapping", width=9_996, counts=counts), card, 0)
+    assert texts.line(400) == "Mapping · 7,415 of 9,996 · 3 failed · 1 retrying"
+    assert texts.line(250) == "7,415 of 9,996 · 3 failed · 1 retrying"
+    assert texts.line(120).endswith("…")
 
 
 @pytest.mark.parametrize("vector", VECTORS["elide"], ids=lambda vector: vector["text"][:12])
@@ -48,6 +71,13 @@ def test_hostile_text_becomes_one_printable_line(vector: dict[str, Any]) -> None
 @pytest.mark.parametrize("vector", VECTORS["counts"], ids=lambda vector: vector["progress"])
 def test_counts_and_progress(vector: dict[str, Any]) -> None:
     looks = [NodeLook(node, state) for node, state in enumerate(vector["states"])]
+    assert words.counts_text(looks) == vector["says"]
+    assert words.progress(looks) == vector["progress"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["mapped"], ids=lambda vector: vector["progress"])
+def test_a_mapped_task_counts_as_its_children(vector: dict[str, Any]) -> None:
+    looks = [NodeLook(**look) for look in vector["looks"]]
     assert words.counts_text(looks) == vector["says"]
     assert words.progress(looks) == vector["progress"]
 

@@ -9,9 +9,12 @@ from flowbook.engine.executors.threads import ThreadExecutor
 from flowbook.errors import UnknownArgument, nearest, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flowbook.engine.executors.dask import DaskExecutor
     from flowbook.engine.runner import Runner
 
-__all__ = ["Executor", "LocalExecutor", "ThreadExecutor", "executor_of"]
+__all__ = ["DaskExecutor", "Executor", "LocalExecutor", "ThreadExecutor", "executor_of"]
 
 
 class Executor(Protocol):
@@ -23,7 +26,22 @@ class Executor(Protocol):
         """Run bodies and feed their ends back."""
 
 
-_NAMES: dict[str, type[Any]] = {"local": LocalExecutor, "threads": ThreadExecutor}
+def _dask() -> Executor:
+    from flowbook.engine.executors.dask import DaskExecutor  # noqa: PLC0415 - Dask is an extra, and takes long to load
+
+    return DaskExecutor.in_notebook()
+
+
+_NAMES: dict[str, Callable[[], Any]] = {"dask": _dask, "local": LocalExecutor, "threads": ThreadExecutor}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DaskExecutor":
+        from flowbook.engine.executors.dask import DaskExecutor  # noqa: PLC0415 - likewise
+
+        return DaskExecutor
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
 
 
 def executor_of(executor: Any) -> Executor:

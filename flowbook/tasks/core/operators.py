@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,10 @@ class GetItem(Task):
         return task_result[key]
 
 
+# An item of a tuple is of a type that is known: see flowbook.fitting, which is to be asked for once.
+GetItem.run_signature = replace(GetItem.run_signature, gives_type=True)
+
+
 class GetAttr(Task):
     """One attribute of a result; dots reach into attributes of attributes.
 
@@ -113,6 +118,9 @@ def _item(task: Task, key: Any) -> Task:
     name = f"{task.name}[{key.name if isinstance(key, Task) else shown(key, 60)}]"
     made = GetItem(name=name, checkpoint=task.checkpoint)
     made.result = task.result  # it was given to the task, not to the item
+    if made.result is not None and made.result.location is not None:
+        made.result = made.result.copy()  # the item would be written over the whole
+        made.result.location = None
     return made.bind(task, key)
 
 

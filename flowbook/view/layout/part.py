@@ -74,7 +74,7 @@ def lay_out(boxes: Sequence[Size], rooms: Sequence[Size], links: Sequence[Link],
         for anchor, box in zip(anchors, boxes, strict=True)
     ]
     ways = drawing.ways()
-    return Part(_span(sizes, links, corners, ways), corners, _ranks(folded, layers.ranks), ways)
+    return Part(_span(boxes, sizes, links, corners, ways), corners, _ranks(folded, layers.ranks), ways)
 
 
 def _outer_sizes(folded: Folded, sizes: Sequence[Size], links: Sequence[Link], gauges: Gauges) -> list[Size]:
@@ -132,9 +132,15 @@ def _ranks(folded: Folded, ranks: Sequence[int]) -> list[int]:
     return final
 
 
-def _span(sizes: Sequence[Size], links: Sequence[Link], corners: list[Point], ways: list[Way]) -> Span:
+def _span(
+    boxes: Sequence[Size], sizes: Sequence[Size], links: Sequence[Link], corners: list[Point], ways: list[Way]
+) -> Span:
     """Return where all that is drawn starts and ends."""
-    spans = [(x, y, x + size[0], y + size[1]) for (x, y), size in zip(corners, sizes, strict=True)]
+    # what must stay free after a box may be higher than it, and stands out of it above and below
+    spans = [
+        (x, y + (box[1] - size[1]) / 2, x + size[0], y + (box[1] + size[1]) / 2)
+        for (x, y), box, size in zip(corners, boxes, sizes, strict=True)
+    ]
     for link, way in zip(links, ways, strict=True):
         if way.label and link.label:
             (x, y), (width, height) = way.label, link.label

@@ -150,8 +150,8 @@ function rendererClass(Widget: Shared["Widget"], desk: Desk): new () => LuminoWi
     private keepEnding(): void {
       const ending = this.isDisposed || this.bundle?.live !== true ? null : this.view.ending();
       if (ending === null || this.model === null || this.bundle === null) return;
-      const { html, picture, snapshot } = ending;
-      const bundle = { ...this.bundle, live: false, picture, snapshot };
+      const { html, picture, snapshot, children } = ending;
+      const bundle = { ...this.bundle, live: false, picture, snapshot, children };
       this.model.setData({ data: { ...this.model.data, [MIME]: bundle, "text/html": html } });
     }
 
