@@ -16,8 +16,9 @@ from flowbook.errors import FlowError, shown
 from flowbook.flows import Flow
 from flowbook.notebook.cells import Made
 from flowbook.notebook.documents import CodeCell, Document, read_document
-from flowbook.notebook.interpreter import Interpreter
+from flowbook.notebook.interpreter import Interpreter, line_of, words_of
 from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.surroundings import Surroundings
 from flowbook.parameters import Parameter
 from flowbook.sources import dependencies, outputs, temporaries
 from flowbook.tasks.base import Task
@@ -43,13 +44,16 @@ class DocumentRun:
     Attributes:
         interpreter: the namespace and what runs code in it.
         outputs: what each cell printed and showed, by cell id.
+        errors: in which cells ended that failed, by cell id.
+        ended: when each cell began and ended, by cell id.
 
     """
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.interpreter = Interpreter([cell.source for cell in document.cells])
+        self.interpreter = Interpreter({cell.number: cell.source for cell in document.cells}, document.path.stem)
         self.outputs: dict[str, Outputs] = {}
+        self.errors: dict[str, BaseException] = {}
         self.ended: dict[str, tuple[dt.datetime, dt.datetime]] = {}
 
     @property
@@ -64,6 +68,10 @@ class DocumentRun:
         begun = dt.datetime.now(dt.timezone.utc)
         try:
             self.interpreter.run(cell, made, private)
+        except BaseException as error:
+            self.errors[cell.id] = error
+            if not isinstance(error, Exception) or "raises-exception" not in cell.tags:
+                raise
         finally:
             self.ended[cell.id] = (begun, dt.datetime.now(dt.timezone.utc))
         self.interpreter.namespace.update(given)
@@ -122,17 +130,49 @@ class DocumentFlow(Flow):
         Cells that are kept from an earlier run (``task_states``, ``state``) keep their names: the run goes on in the
         namespace of the last one.
         """
-        return super().run(parameters, *args, **self._in_namespace(kwargs))
+        if kwargs.get("wait") is False:
+            return self.start(parameters, **{key: value for key, value in kwargs.items() if key != "wait"})
+        given, surroundings = self._in_namespace(kwargs), self._surroundings()
+        surroundings.enter()
+        try:
+            return super().run(parameters, *args, **given)
+        finally:
+            surroundings.leave()
 
     def start(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
         """Run the cells on a thread of their own and return a handle at once."""
-        return super().start(parameters, **self._in_namespace(kwargs))
+        given, surroundings = self._in_namespace(kwargs), self._surroundings()
+        surroundings.enter()
+        try:
+            run: FlowRun = super().start(parameters, **given)
+        except BaseException:
+            surroundings.leave()
+            raise
+        run.on_change(lambda run: surroundings.leave() if run.is_over else None)
+        if run.is_over:
+            surroundings.leave()
+        return run
 
     async def run_async(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> State:
         """Run the cells without blocking the event loop."""
-        return await super().run_async(parameters, **self._in_namespace(kwargs))
+        given, surroundings = self._in_namespace(kwargs), self._surroundings()
+        surroundings.enter()
+        try:
+            return await super().run_async(parameters, **given)
+        finally:
+            surroundings.leave()
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self.document.path.parent)
 
     def _in_namespace(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        name = getattr(kwargs.get("executor"), "name", kwargs.get("executor"))
+        if name not in {None, "local", "threads"}:
+            msg = (
+                f"executor={shown(name)} cannot run the cells of a notebook, since they share one namespace. "
+                'Use "local" or "threads".'
+            )
+            raise FlowError(msg)
         given = dict(kwargs.get("context") or {})
         if _RUN not in given:
             is_kept = kwargs.get("task_states") or kwargs.get("state") is not None
@@ -144,6 +184,21 @@ class DocumentFlow(Flow):
             given[_RUN] = self.last_document_run if is_kept else DocumentRun(self.document)
         self.last_document_run = given[_RUN]
         return {**kwargs, "context": given}
+
+    def failures(self) -> list[str]:
+        """Tell which cells failed in the last run: the number, the name, the line, and the error."""
+        run = self.last_document_run
+        if run is None:
+            return []
+        found = []
+        for cell in self.document.cells:
+            error = run.errors.get(cell.id)
+            if error is not None:
+                name = "" if cell.name == f"cell {cell.number}" else f" {shown(cell.name, 60)}"
+                line = line_of(error, run.interpreter.filename(cell.number))
+                place = f"cell {cell.number}{name}" + (f", line {line}" if line else "")
+                found.append(f"{place}: {type(error).__name__}: {' '.join(words_of(error).split())[:500]}")
+        return found
 
     def executed(self) -> Any:
         """Return the notebook with the outputs of the last run, as nbformat has it."""

@@ -178,7 +178,17 @@ def _read(source: str) -> tuple[CellNames, CellSyntaxError | None]:
     try:
         return analyse(source), None
     except CellSyntaxError as error:
-        return CellNames(), error
+        return CellNames(maybe_writes=_written_by(source)), error
+
+
+_WRITES = re.compile(r"^[ \t]*([A-Za-z_][\w \t,]*?)[ \t]*(?:[.\[][^=\n]*)?(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=)", re.MULTILINE)
+_BINDS = re.compile(r"^[ \t]*(?:(?:async )?def|class|(?:from .* )?import(?: .* as)?)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+
+
+def _written_by(source: str) -> frozenset[str]:
+    """Guess what a cell that cannot be read would write, so that its readers wait for it and nobody reads an old value."""
+    found = {name for text in _WRITES.findall(source) for name in re.split(r"[ \t,]+", text)}
+    return frozenset(name for name in found | set(_BINDS.findall(source)) if name.isidentifier())
 
 
 def _first_comment(source: str) -> str:

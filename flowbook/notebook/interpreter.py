@@ -25,14 +25,15 @@ from IPython.utils.capture import CapturedIO, RichOutput
 from traitlets.config import Config
 
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs
+from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
     from types import CodeType
 
     from flowbook.notebook.documents import CodeCell
 
-__all__ = ["Interpreter", "is_quiet"]
+__all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
 
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
@@ -48,14 +49,17 @@ class Interpreter:
     """One namespace and what runs code in it.
 
     Args:
-        sources: the text of all cells that are going to run, in document order, for ``In``.
+        sources: the text of all cells that are going to run, by number, for ``In``.
+        name: of the document, for tracebacks.
 
     Attributes:
         namespace: all global names.
 
     """
 
-    def __init__(self, sources: list[str]) -> None:
+    def __init__(self, sources: Mapping[int, str], name: str = "notebook") -> None:
+        self.name = name
+        self._sources = sources
         self._home = tempfile.TemporaryDirectory(prefix="flowbook-ipython-")
         config = Config()
         config.HistoryManager.enabled = False
@@ -69,7 +73,7 @@ class Interpreter:
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
         self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)
-        self.namespace["In"] = self.namespace["_ih"] = ["", *sources]
+        self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
         self._hidden = {*self.namespace, "__annotations__"}
@@ -126,15 +130,16 @@ class Interpreter:
                     raise cell.problem
                 self._run(cell, private)
             except BaseException as error:
-                outputs.error(type(error).__name__, _words(error), self._traceback(error))
+                outputs.error(type(error).__name__, words_of(error), self._traceback(error))
                 raise
 
     def _run(self, cell: CodeCell, private: frozenset[str]) -> None:
         __tracebackhide__ = True
-        if cell.names.opaque is not None:
+        if cell.names.opaque is not None or any(HISTORY.fullmatch(name) for name in cell.names.reads):
             self._remember(cell.number)
         code = self.shell.transform_cell(cell.source)
-        filename = f"<cell {cell.number}>"
+        filename = self.filename(cell.number)
+        self.shell.compile._filename_map[filename] = cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         tree = ast.parse(code, filename)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
@@ -147,11 +152,21 @@ class Interpreter:
                 value = self._execute(compile(shown, filename, "eval", flags), names)
                 if value is not None and not is_quiet(cell.source):
                     self._show(cell.number, value)
-            if "plot" in cell.names.effects or cell.names.opaque is not None:
-                self.shell.events.trigger("post_execute")  # matplotlib shows the figures of the cell
+            if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
+                self._show_figures()
         finally:
             if private:
                 self._hand_over(cell.number, names)
+
+    def filename(self, number: int) -> str:
+        """Return what tracebacks call a cell."""
+        return f"<{self.name}, cell {number}>"
+
+    def _show_figures(self) -> None:
+        """Show the figures of the cell, as matplotlib does after each cell of a kernel."""
+        backend = sys.modules.get("matplotlib_inline.backend_inline")
+        if backend is not None:
+            backend.flush_figures()
 
     def _execute(self, code: CodeType, names: Any) -> Any:
         __tracebackhide__ = True
@@ -179,7 +194,8 @@ class Interpreter:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="flowbook-cells", daemon=True).start()
+                thread = threading.Thread(target=self._loop.run_forever, name="flowbook-cells", daemon=True)
+                contextvars.Context().run(thread.start)  # what it may print belongs to no cell
             return self._loop
 
     def _show(self, number: int, value: Any) -> None:
@@ -198,11 +214,12 @@ class Interpreter:
             self.namespace[name] = value
         for one in before:
             self.namespace[f"_{one}"] = self._shown[one]
-        sources = self.namespace["In"]
+        texts = [self._sources.get(one, "") for one in range(number + 1)]
+        self.namespace["In"] = self.namespace["_ih"] = texts
         for back, name in enumerate(("_i", "_ii", "_iii"), 1):
-            self.namespace[name] = sources[number - back] if number > back else ""
+            self.namespace[name] = texts[number - back] if number > back else ""
         for one in range(1, number):
-            self.namespace[f"_i{one}"] = sources[one]
+            self.namespace[f"_i{one}"] = texts[one]
 
     def _hand_over(self, number: int, names: _Private) -> None:
         """Give the namespace a cell's private names; of several cells that make one, the last in the document counts."""
@@ -217,7 +234,7 @@ class Interpreter:
         try:
             made: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__, tb_offset=2)
         except Exception:  # noqa: BLE001 - a user's error may raise anything when it is looked at
-            return [f"{type(error).__name__}: {_words(error)}"]
+            return [f"{type(error).__name__}: {words_of(error)}"]
         return made
 
     @contextlib.contextmanager
@@ -307,7 +324,19 @@ def _is_history(name: str) -> bool:
     return bool(name) and not name.strip("_0123456789i") and name.startswith("_")
 
 
-def _words(error: BaseException) -> str:
+def line_of(error: BaseException, filename: str) -> int | None:
+    """Return the line of a cell in which an error arose, from 1: the innermost one of that file."""
+    found = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename:
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says, whatever its `__str__` does."""
     try:
         return str(error)
     except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything

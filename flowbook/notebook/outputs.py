@@ -33,12 +33,19 @@ class Outputs:
         self.items: list[dict[str, Any]] = []
         self.echo = echo
         self._lock = threading.Lock()
+        self._is_to_be_cleared = False
+
+    def _clear_if_asked(self) -> None:
+        if self._is_to_be_cleared:
+            self._is_to_be_cleared = False
+            self.items.clear()
 
     def write(self, stream: str, text: str) -> None:
         """Take what was written to "stdout" or "stderr"."""
         if not text:
             return
         with self._lock:
+            self._clear_if_asked()
             last = self.items[-1] if self.items else {}
             if last.get("output_type") == "stream" and last["name"] == stream:
                 last["text"] += text
@@ -54,6 +61,7 @@ class Outputs:
         if display_id:
             item["transient"] = {"display_id": display_id}
         with self._lock:
+            self._clear_if_asked()
             self.items.append(item)
 
     def update(self, data: dict[str, Any], metadata: dict[str, Any] | None, display_id: str) -> bool:
@@ -64,15 +72,18 @@ class Outputs:
                 item.update(data=dict(data), metadata=dict(metadata or {}))
         return bool(found)
 
-    def clear(self) -> None:
-        """Forget all outputs so far: ``clear_output()``."""
+    def clear(self, *, wait: bool = False) -> None:
+        """Forget all outputs so far, or when the next one comes: ``clear_output()``."""
         with self._lock:
-            self.items.clear()
+            self._is_to_be_cleared = wait
+            if not wait:
+                self.items.clear()
 
     def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int) -> None:
         """Take the value of the last expression."""
         item = {"output_type": "execute_result", "data": data, "metadata": metadata, "execution_count": count}
         with self._lock:
+            self._clear_if_asked()
             self.items.append(item)
 
     def error(self, kind: str, words: str, traceback: list[str]) -> None:
@@ -141,12 +152,12 @@ class _Publisher:
             for one in [outputs, *_others(outputs)]:
                 one.update(data, metadata, display_id)
 
-    def clear(self, *args: Any, **more: Any) -> None:
+    def clear(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's own signature
         outputs = _current.get()
         if outputs is None:
-            self.clear_output(*args, **more)
+            self.clear_output(wait)
         else:
-            outputs.clear()
+            outputs.clear(wait=wait)
 
     def put(self) -> None:
         self.publisher.publish, self.publisher.clear_output = self.take, self.clear
@@ -169,7 +180,26 @@ def _others(outputs: Outputs) -> list[Outputs]:
         return [one for one in _known if one is not outputs]
 
 
+def _start(thread: threading.Thread) -> None:
+    """Start a thread whose prints go to the cell that starts it."""
+    outputs = _current.get()
+    if outputs is not None:
+        run = thread.run
+
+        def run_for_cell() -> None:
+            _current.set(outputs)  # each thread has a context of its own
+            run()
+
+        thread.run = run_for_cell  # type: ignore[method-assign]
+    _start_thread(thread)
+
+
+_start_thread = threading.Thread.start
+
+
 def _install(publisher: Any) -> None:
+    threading.Thread.start = _start  # type: ignore[method-assign]
+    _undo.append(_start_as_before)
     for name in ("stdout", "stderr"):
         beneath = getattr(sys, name)
         router = _Stream(name, beneath)
@@ -179,6 +209,10 @@ def _install(publisher: Any) -> None:
         before = _Publisher(publisher)
         before.put()
         _undo.append(before.take_away)
+
+
+def _start_as_before() -> None:
+    threading.Thread.start = _start_thread  # type: ignore[method-assign]
 
 
 def _put_back(name: str, router: _Stream, beneath: Any) -> None:
