@@ -1,4 +1,4 @@
-"""The command line: ``flowbook demo``."""
+"""The command line: ``flowbook demo``, ``flowbook run``, ``flowbook explain``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import flowbook
+from flowbook.notebook import commands
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,8 +30,10 @@ TUTORIAL = "01_first_flow.ipynb"
 
 @click.group()
 @click.version_option(flowbook.__version__, prog_name="flowbook")
-def main() -> None:
+@click.pass_context
+def main(asked: click.Context) -> None:
     """Workflows in notebooks: build a flow, run it, watch the graph turn colour."""
+    asked.obj = run_in_terminal
 
 
 @main.command()
@@ -66,6 +69,10 @@ def demo(*, headless: bool, month: int, executor: str, output: Path, folder: Pat
             "Without a browser: flowbook demo --headless"
         )
         raise click.ClickException(msg)
+
+
+main.add_command(commands.run)
+main.add_command(commands.explain)
 
 
 def tutorial() -> Path:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from flowbook.engine.flow_run import FlowRun
     from flowbook.hints import EdgeTypes
+    from flowbook.notebook.document_flow import DocumentFlow
     from flowbook.states import State
     from flowbook.tasks.base import Task
 
@@ -459,6 +460,24 @@ class Flow(GrowingGraph):
         from flowbook.view.show import flow_page  # a door
 
         return flow_page(self)
+
+    @staticmethod
+    def from_notebook(path: str | os.PathLike[str], name: str | None = None) -> DocumentFlow:
+        """Return the flow of a notebook file: each code cell a task, each conflict of names an edge.
+
+        Running it leaves what running all cells from top to bottom leaves. Nothing is run here.
+
+        Args:
+            path: of the file.
+            name: of the flow; the file's when not given.
+
+        Raises:
+            FlowError: it cannot be read, is no Python notebook, or has no code.
+
+        """
+        from flowbook.notebook.document_flow import flow_of_document  # a door
+
+        return flow_of_document(path, name)
 
     # -- keeping -------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,8 @@ from flowbook.sources.sharing import ACCESS, CODE, IF, PARTS, VIEW, Sharing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_HISTORY = re.compile(r"_i?\d+|_{1,3}|_i{1,3}|_[iod]h|In|Out")
+# What IPython keeps of the cells before.
+HISTORY = re.compile(r"_i?\d+|_{1,3}|_i{1,3}|_[iod]h|In|Out")
 # Opaque cells that bind names of their own at most: another language, another module.
 _APART = ("%%", "from ")
 
@@ -101,7 +102,7 @@ class Notebook:
             opaque=cell.opaque,
         )
         uses.reads = set(uses.reads)
-        if uses.opaque is None and any(_HISTORY.fullmatch(name) for name in cell.reads):
+        if uses.opaque is None and any(HISTORY.fullmatch(name) for name in cell.reads):
             uses.opaque = "uses what IPython keeps of the cell before (_, Out, In)"
         for name in cell.may_mutate - cell.passed:
             uses.may[name] = f"may change {name}"

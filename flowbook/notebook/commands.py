@@ -1,0 +1,226 @@
+"""Verbs of the command line for notebook files: ``flowbook run``, ``flowbook explain``."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowbook.errors import FlowError, ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from flowbook.notebook.document_flow import DocumentFlow
+    from flowbook.notebook.documents import CodeCell, Document
+    from flowbook.states import State
+
+__all__ = ["explain", "run"]
+
+_NOTEBOOK = click.Path(dir_okay=False, path_type=Path)
+# How many dependencies of a cell `explain` writes out.
+_LISTED = 12
+
+
+@click.command()
+@click.argument("notebook", type=_NOTEBOOK)
+@click.option("-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="Give a parameter a value.")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "threads", "processes", "dask"]),
+    default="threads",
+    show_default=True,
+    help="Run cells one after another, or side by side where they are independent.",
+)
+@click.option("--to", metavar="CELL", help="Run only what this cell needs, and the cell; its number, name or id.")
+@click.option("-o", "--output", type=_NOTEBOOK, help="Write the executed notebook to this file.")
+@click.option("--html", type=_NOTEBOOK, help="Write the picture of the run to this file, one HTML page.")
+@click.pass_context
+def run(
+    asked: click.Context,
+    /,
+    notebook: Path,
+    given: tuple[str, ...],
+    executor: str,
+    to: str | None,
+    output: Path | None,
+    html: Path | None,
+) -> None:
+    """Run the cells of NOTEBOOK as a flow.
+
+    It ends as running all cells from top to bottom does; cells that do not depend on each other may run side by side.
+    It runs in the notebook's folder. A cell that fails stops those that need it, and no others. The exit code is 0 when
+    all cells ended well, 1 when one failed, and 2 when nothing could be run.
+
+    A cell tagged "parameters" says what -p can change: flowbook run report.ipynb -p days=30
+    """
+    if executor not in {"local", "threads"}:
+        _refuse(
+            f"--executor {executor} cannot run the cells of a notebook yet, since they share one namespace. "
+            "Use --executor local or --executor threads."
+        )
+    with _refusals():
+        flow = _flow(notebook, to)
+        values = _values(flow, given)
+        state = asked.obj(flow, executor=executor, parameters=values)
+        failures = flow.failures()
+        for line in failures:
+            click.echo(f"✗ {line}", err=True)
+        for line in _not_run(flow, state):
+            click.echo(f"⚑ {line}", err=True)
+        _write(flow, output, html)
+    sys.exit(0 if state.is_successful() and not _unexpected(flow) else 1)
+
+
+@click.command()
+@click.argument("notebook", type=_NOTEBOOK)
+def explain(notebook: Path) -> None:
+    """Tell how the cells of NOTEBOOK depend on each other, and why; nothing is run.
+
+    The exit code is 1 when a cell cannot be run at all.
+    """
+    from flowbook.notebook.documents import read_document
+
+    with _refusals():
+        document = read_document(notebook)
+    for line in explained(document):
+        click.echo(line)
+    sys.exit(1 if any(cell.problem is not None for cell in document.cells) else 0)
+
+
+def explained(document: Document) -> Iterator[str]:
+    """Tell in lines how the cells of a document depend on each other, what is odd, and what may run side by side."""
+    yield f"{document.path.name}: {len(document.cells)} cells with code"
+    by_cell: dict[int, list[Any]] = {}
+    for found in document.dependencies:
+        by_cell.setdefault(found.downstream, []).append(found)
+    for position, cell in enumerate(document.cells):
+        yield f"\n{titled(cell)}"
+        if cell.problem is not None:
+            yield f"  cannot run: {cell.problem}"
+        if cell.names.opaque is not None:
+            yield f"  keeps its place among all cells, since it {cell.names.opaque}"
+        needs = by_cell.get(position, [])
+        for found in needs[:_LISTED]:
+            yield f"  after {titled(document.cells[found.upstream])}: {found.reason}"
+        if len(needs) > _LISTED:
+            yield f"  and after {len(needs) - _LISTED} more"
+        if not needs and cell.problem is None:
+            yield "  needs no other cell"
+    layers = side_by_side(document)
+    yield "\nWhat may run side by side:"
+    for step, layer in enumerate(layers, 1):
+        yield f"  {step}. {', '.join(titled(document.cells[position]) for position in layer)}"
+
+
+def titled(cell: CodeCell) -> str:
+    """Return what messages call a cell: its number, and its name when it has one."""
+    return cell.name if cell.name == f"cell {cell.number}" else f"cell {cell.number} ({cell.name})"
+
+
+def side_by_side(document: Document) -> list[list[int]]:
+    """Return the cells in steps: those of one step need only cells of earlier ones."""
+    step = [0] * len(document.cells)
+    for found in document.dependencies:  # sorted by the downstream cell
+        step[found.downstream] = max(step[found.downstream], step[found.upstream] + 1)
+    return [[cell for cell, at in enumerate(step) if at == wanted] for wanted in range(max(step, default=-1) + 1)]
+
+
+def _flow(notebook: Path, to: str | None) -> DocumentFlow:
+    from flowbook.notebook.document_flow import flow_of_document, until
+    from flowbook.notebook.documents import read_document
+
+    document = read_document(notebook)
+    return flow_of_document(document if to is None else until(document, document.cell(to)))
+
+
+def _values(flow: DocumentFlow, given: Iterable[str]) -> dict[str, Any]:
+    """Read NAME=VALUE; a value is what its text says in Python or JSON, else the text."""
+    texts: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            _refuse(f"-p {text!r} is not NAME=VALUE. Write it as -p days=30.")
+        texts[name.strip()] = value
+    known = {task.name for task in flow.parameters()}
+    if texts.keys() - known:
+        hint = "" if known else ' Tag the cell that sets it "parameters".'
+        _refuse(flow.unknown_parameters(sorted(texts)) + hint)
+    return {name: _value(text) for name, text in texts.items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return {"true": True, "false": False, "null": None}.get(text, text)
+
+
+def _unexpected(flow: DocumentFlow) -> list[str]:
+    run = flow.last_document_run
+    return [
+        cell.id
+        for cell in flow.document.cells
+        if run is not None and cell.id in run.errors and "raises-exception" not in cell.tags
+    ]
+
+
+def _not_run(flow: DocumentFlow, state: State) -> Iterator[str]:
+    """Tell which cells were not run, and for want of which others."""
+    run = flow.last_document_run
+    states = state.result if isinstance(state.result, dict) else {}
+    names = {task: task.cell for task in flow.sorted_tasks() if hasattr(task, "cell")}
+    for task, cell in names.items():
+        if run is None or cell.id in run.outputs:
+            continue
+        lacking = [
+            titled(names[edge.upstream_task])
+            for edge in flow.edges_to(task)
+            if edge.upstream_task in names and edge.upstream_task in states and not states[edge.upstream_task].is_successful()
+        ]
+        why = f", since it needs {', '.join(dict.fromkeys(lacking))}" if lacking else ""
+        yield f"{titled(cell)} was not run{why}"
+
+
+def _write(flow: DocumentFlow, output: Path | None, html: Path | None) -> None:
+    for path, text in ((output, lambda: _notebook_text(flow)), (html, flow.to_html)):
+        if path is not None:
+            try:
+                _replace(path, text)
+            except OSError as error:
+                _refuse(f"{path} cannot be written: {error.strerror}.")
+            click.echo(f"Written: {path}")
+
+
+def _notebook_text(flow: DocumentFlow) -> str:
+    import nbformat
+
+    return str(nbformat.writes(flow.executed())) + "\n"
+
+
+def _replace(path: Path, text: Callable[[], str]) -> None:
+    """Write a file whole or not at all: the notebook that ran may be the one that is written."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text(), "utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _refuse(words: str) -> None:
+    raise click.UsageError(words)
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Say what cannot be done in one line, with exit code 2."""
+    try:
+        yield
+    except (FlowError, ParameterError) as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,267 @@
+"""A document as a flow: each code cell a task, each conflict an edge.
+
+All cells of a run share one namespace. Whatever could go differently in another order is kept in document order by an
+edge (see `flowbook.sources.dependencies`); what is left may run side by side, and ends as running all cells from top to
+bottom does.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from flowbook.contexts import context
+from flowbook.errors import FlowError, shown
+from flowbook.flows import Flow
+from flowbook.notebook.cells import Made
+from flowbook.notebook.documents import CodeCell, Document, read_document
+from flowbook.notebook.interpreter import Interpreter, line_of, words_of
+from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.surroundings import Surroundings
+from flowbook.parameters import Parameter
+from flowbook.sources import dependencies, outputs, temporaries
+from flowbook.tasks.base import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from flowbook.engine.flow_run import FlowRun
+    from flowbook.states import State
+
+__all__ = ["DocumentFlow", "DocumentRun", "DocumentTask", "flow_of_document", "until"]
+
+_RUN = "_document_run"
+
+
+class DocumentRun:
+    """What the cells of one run share.
+
+    Args:
+        document: the notebook.
+
+    Attributes:
+        interpreter: the namespace and what runs code in it.
+        outputs: what each cell printed and showed, by cell id.
+        errors: in which cells ended that failed, by cell id.
+        ended: when each cell began and ended, by cell id.
+
+    """
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.interpreter = Interpreter({cell.number: cell.source for cell in document.cells}, document.path.stem)
+        self.outputs: dict[str, Outputs] = {}
+        self.errors: dict[str, BaseException] = {}
+        self.ended: dict[str, tuple[dt.datetime, dt.datetime]] = {}
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The names which the cells made, with their values."""
+        return self.interpreter.names
+
+    def run(self, cell: CodeCell, private: frozenset[str], given: Mapping[str, Any]) -> None:
+        """Run one cell, and then set the parameters that were given."""
+        __tracebackhide__ = True
+        made = self.outputs[cell.id] = Outputs()
+        begun = dt.datetime.now(dt.timezone.utc)
+        try:
+            self.interpreter.run(cell, made, private)
+        except BaseException as error:
+            self.errors[cell.id] = error
+            if not isinstance(error, Exception) or "raises-exception" not in cell.tags:
+                raise
+        finally:
+            self.ended[cell.id] = (begun, dt.datetime.now(dt.timezone.utc))
+        self.interpreter.namespace.update(given)
+
+
+class DocumentTask(Task):
+    """A task whose body is a cell of a document.
+
+    Args:
+        cell: the cell.
+        produces: the names it hands on.
+        private: names that it makes for itself alone.
+        parameters: the names that can be given from outside.
+
+    """
+
+    def __init__(
+        self, cell: CodeCell, produces: frozenset[str], private: frozenset[str], parameters: frozenset[str]
+    ) -> None:
+        super().__init__(name=cell.name, slug=cell.id)
+        self.cell = cell
+        self.produces = produces
+        self.private = private
+        self.parameters = parameters
+
+    def run(self, **inputs: Any) -> dict[str, Any]:
+        """Run the cell and return what it made that other cells read, by name."""
+        __tracebackhide__ = True
+        run: DocumentRun | None = context.get(_RUN)
+        if run is None:
+            msg = "a cell of a notebook runs as part of its flow: flow.run()."
+            raise RuntimeError(msg)
+        given = {name: value for name, value in inputs.items() if name in self.parameters and value is not ...}
+        run.run(self.cell, self.private, given)
+        names = run.interpreter.namespace
+        return Made((name, names[name]) for name in sorted(self.produces) if name in names)
+
+
+class DocumentFlow(Flow):
+    """The flow of a notebook file; takes all that `flowbook.Flow` does.
+
+    Attributes:
+        document: the notebook.
+        last_document_run: the namespace and the outputs of the last run.
+
+    """
+
+    def __init__(self, name: str, document: Document) -> None:
+        super().__init__(name)
+        self.document = document
+        self.last_document_run: DocumentRun | None = None
+
+    def run(self, /, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Run the cells and return the flow's final state; takes what `flowbook.Flow.run` takes.
+
+        Cells that are kept from an earlier run (``task_states``, ``state``) keep their names: the run goes on in the
+        namespace of the last one.
+        """
+        if kwargs.get("wait") is False:
+            return self.start(parameters, **{key: value for key, value in kwargs.items() if key != "wait"})
+        given, surroundings = self._in_namespace(kwargs), self._surroundings()
+        surroundings.enter()
+        try:
+            return super().run(parameters, *args, **given)
+        finally:
+            surroundings.leave()
+
+    def start(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> FlowRun:
+        """Run the cells on a thread of their own and return a handle at once."""
+        given, surroundings = self._in_namespace(kwargs), self._surroundings()
+        surroundings.enter()
+        try:
+            run: FlowRun = super().start(parameters, **given)
+        except BaseException:
+            surroundings.leave()
+            raise
+        run.on_change(lambda run: surroundings.leave() if run.is_over else None)
+        if run.is_over:
+            surroundings.leave()
+        return run
+
+    async def run_async(self, /, parameters: Mapping[str, Any] | None = None, **kwargs: Any) -> State:
+        """Run the cells without blocking the event loop."""
+        given, surroundings = self._in_namespace(kwargs), self._surroundings()
+        surroundings.enter()
+        try:
+            return await super().run_async(parameters, **given)
+        finally:
+            surroundings.leave()
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(self.document.path.parent)
+
+    def _in_namespace(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        name = getattr(kwargs.get("executor"), "name", kwargs.get("executor"))
+        if name not in {None, "local", "threads"}:
+            msg = (
+                f"executor={shown(name)} cannot run the cells of a notebook, since they share one namespace. "
+                'Use "local" or "threads".'
+            )
+            raise FlowError(msg)
+        given = dict(kwargs.get("context") or {})
+        if _RUN not in given:
+            is_kept = kwargs.get("task_states") or kwargs.get("state") is not None
+            if is_kept and self.last_document_run is None:
+                msg = f"notebook {shown(self.name)} has not run here yet, so there are no names to go on with."
+                raise FlowError(msg)
+            if not is_kept and self.last_document_run is not None:
+                self.last_document_run.interpreter.close()
+            given[_RUN] = self.last_document_run if is_kept else DocumentRun(self.document)
+        self.last_document_run = given[_RUN]
+        return {**kwargs, "context": given}
+
+    def failures(self) -> list[str]:
+        """Tell which cells failed in the last run: the number, the name, the line, and the error."""
+        run = self.last_document_run
+        if run is None:
+            return []
+        found = []
+        for cell in self.document.cells:
+            error = run.errors.get(cell.id)
+            if error is not None:
+                name = "" if cell.name == f"cell {cell.number}" else f" {shown(cell.name, 60)}"
+                line = line_of(error, run.interpreter.filename(cell.number))
+                place = f"cell {cell.number}{name}" + (f", line {line}" if line else "")
+                found.append(f"{place}: {type(error).__name__}: {' '.join(words_of(error).split())[:500]}")
+        return found
+
+    def executed(self) -> Any:
+        """Return the notebook with the outputs of the last run, as nbformat has it."""
+        node = copy.deepcopy(self.document.node)
+        run = self.last_document_run
+        if run is None:
+            return node
+        node.metadata.setdefault("language_info", {"name": "python"})
+        for cell in self.document.cells:
+            place, outputs = node.cells[cell.place], run.outputs.get(cell.id)
+            place.outputs, place.execution_count = [], None
+            if outputs is not None:
+                from nbformat import from_dict  # noqa: PLC0415 - only those who write notebooks need it
+
+                place.outputs = [from_dict(item) for item in outputs.saved()]
+                place.execution_count = cell.number
+        return node
+
+
+def flow_of_document(source: str | Path | Document, name: str | None = None) -> DocumentFlow:
+    """Make the flow of a notebook file.
+
+    Args:
+        source: the path, or the document.
+        name: of the flow; the file's when not given.
+
+    Raises:
+        FlowError: it cannot be read, or has no code.
+
+    """
+    document = source if isinstance(source, Document) else read_document(source)
+    if not document.cells:
+        msg = f"{document.path} has no code cells, so there is nothing to run."
+        raise FlowError(msg)
+    flow = DocumentFlow(name or document.path.stem, document)
+    read = [cell.names for cell in document.cells]
+    values = document.parameters
+    parameters = {key: flow.add_task(Parameter(key, default=value, required=False)) for key, value in values.items()}
+    tasks: list[DocumentTask] = []
+    for cell, made, private in zip(document.cells, outputs(read), temporaries(read), strict=True):
+        own = frozenset(values) & cell.names.writes if cell.is_parameters else frozenset()
+        task = flow.add_task(DocumentTask(cell, frozenset(made), frozenset(private) - made, own))
+        for key in sorted(own):
+            flow.add_edge(parameters[key], task, key)
+        tasks.append(task)
+    for found in dependencies(read):
+        upstream, downstream = tasks[found.upstream], tasks[found.downstream]
+        keys = [key for key in found.names if found.kind == "data" and key.isidentifier()]
+        keys = [key for key in keys if key not in downstream.parameters]
+        bound = {edge.key for edge in flow.edges_to(downstream)}
+        for key in keys:
+            if key not in bound:
+                flow.add_edge(upstream, downstream, key)
+        if not any(edge.upstream_task is upstream for edge in flow.edges_to(downstream)):
+            flow.add_edge(upstream, downstream)
+    return flow
+
+
+def until(document: Document, cell: CodeCell) -> Document:
+    """Return the part of a document that a cell needs: itself, and all that must run before it."""
+    position = document.cells.index(cell)
+    wanted = {position}
+    for found in reversed(document.dependencies):  # sorted by the downstream cell
+        if found.downstream in wanted:
+            wanted.add(found.upstream)
+    return Document(document.path, document.node, tuple(document.cells[place] for place in sorted(wanted)))

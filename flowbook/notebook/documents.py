@@ -1,0 +1,216 @@
+"""Documents: notebook files, as code to be run.
+
+Reading one runs nothing. What cannot be read is told with the cell and the line; all formats since 3 are taken, and cells
+without ids get some.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flowbook.errors import FlowError, shown
+from flowbook.sources import CellNames, CellSyntaxError, Dependency, analyse, dependencies
+
+__all__ = ["CodeCell", "Document", "read_document"]
+
+# Tags and roles that leave a cell out of the flow.
+_LEFT_OUT = frozenset({"skip", "skip-execution"})
+PARAMETERS = "parameters"
+
+
+@dataclass(frozen=True)
+class CodeCell:
+    """One code cell of a document.
+
+    Attributes:
+        id: of the cell.
+        place: among all cells of the notebook, from 0.
+        number: among the code cells that are run, from 1.
+        name: for people: the metadata's, else the first comment, else "cell 3".
+        source: its text.
+        tags: as a person gave them.
+        names: what it reads and writes.
+        problem: why it cannot run, when its text is not Python.
+
+    """
+
+    id: str
+    place: int
+    number: int
+    name: str
+    source: str
+    tags: frozenset[str]
+    names: CellNames
+    problem: CellSyntaxError | None = None
+
+    @property
+    def is_parameters(self) -> bool:
+        """Whether the cell sets the notebook's parameters."""
+        return PARAMETERS in self.tags
+
+
+@dataclass(frozen=True)
+class Document:
+    """A notebook file.
+
+    Attributes:
+        path: where it was read from.
+        node: all of it, as nbformat has it.
+        cells: its code cells, in document order, but for empty ones and those that say `skip`.
+
+    """
+
+    path: Path
+    node: Any
+    cells: tuple[CodeCell, ...]
+    _kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        """Which cells must run before which, and why; positions are those in `cells`."""
+        if "dependencies" not in self._kept:
+            self._kept["dependencies"] = dependencies([cell.names for cell in self.cells])
+        found: list[Dependency] = self._kept["dependencies"]
+        return found
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The names which cells tagged `parameters` set, with their values where the text tells them (else `...`)."""
+        found: dict[str, Any] = {}
+        for cell in self.cells:
+            if cell.is_parameters and cell.problem is None:
+                found.update(_assigned(cell.source))
+        return found
+
+    def cell(self, wanted: str) -> CodeCell:
+        """Return the cell of a name, an id, or a number from 1.
+
+        Raises:
+            FlowError: there is none, or several of that name.
+
+        """
+        named = [cell for cell in self.cells if wanted in {cell.id, cell.name}]
+        if not named and wanted.isdigit():
+            named = [cell for cell in self.cells if cell.number == int(wanted)]
+        if len(named) != 1:
+            known = ", ".join(f"{cell.number} {shown(cell.name, 30)}" for cell in self.cells[:20])
+            many = "several cells are" if named else "no cell is"
+            msg = f"{many} called {shown(wanted)} in {self.path.name}. Name one by number, id or name: {known}."
+            raise FlowError(msg)
+        return named[0]
+
+
+def read_document(path: str | Path) -> Document:
+    """Read a notebook file.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        FlowError: it is not there, is no notebook, or is one of another language than Python.
+
+    """
+    path = Path(path)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        msg = f"{path} cannot be read: {reason}. Give the path of a notebook, as analysis.ipynb."
+        raise FlowError(msg) from None
+    return _document(path, text)
+
+
+def _document(path: Path, text: str) -> Document:
+    import nbformat  # noqa: PLC0415 - only those who read notebooks need it
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about ids that are missing: they are given below
+            node = nbformat.reads(text, as_version=4)
+    except json.JSONDecodeError as error:
+        msg = f"{path} is not a notebook: line {error.lineno} is not JSON ({error.msg})."
+        raise FlowError(msg) from None
+    except Exception as error:  # noqa: BLE001 - nbformat says in many ways that something is no notebook
+        words = re.sub(r"\s+", " ", str(error))[:200]
+        msg = f"{path} is not a notebook that nbformat can read: {words}"
+        raise FlowError(msg) from None
+    language = str(
+        node.metadata.get("language_info", {}).get("name") or node.metadata.get("kernelspec", {}).get("language") or "python"
+    )
+    if language.lower() not in {"python", "python3", "ipython"}:
+        msg = f"{path} is a notebook of {shown(language)}; only Python notebooks can be run as flows."
+        raise FlowError(msg)
+    return Document(path, node, tuple(_cells(node)))
+
+
+def _cells(node: Any) -> list[CodeCell]:
+    found: list[CodeCell] = []
+    used: set[str] = set()
+    for place, cell in enumerate(node.cells):
+        if not cell.get("id"):
+            cell["id"] = f"cell-{place}"  # the same at each reading, unlike nbformat's
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        ours = cell.metadata.get("flowbook", {})
+        tags = {str(tag) for tag in cell.metadata.get("tags", ())} | ({str(ours["role"])} if "role" in ours else set())
+        tags = {PARAMETERS if tag == "params" else tag for tag in tags}
+        if tags & _LEFT_OUT:
+            continue
+        number = len(found) + 1
+        name = str(ours.get("name") or _first_comment(cell.source) or f"cell {number}")
+        while name in used:
+            name = f"{name} ({number})"
+        used.add(name)
+        names, problem = _read(cell.source)
+        found.append(CodeCell(str(cell["id"]), place, number, name, cell.source, frozenset(tags), names, problem))
+    if not any(cell.metadata.get("id") for cell in node.cells) and (node.nbformat, node.nbformat_minor) < (4, 5):
+        node.nbformat, node.nbformat_minor = 4, 5  # cells have ids now
+    return found
+
+
+def _read(source: str) -> tuple[CellNames, CellSyntaxError | None]:
+    try:
+        return analyse(source), None
+    except CellSyntaxError as error:
+        return CellNames(maybe_writes=_written_by(source)), error
+
+
+_WRITES = re.compile(r"^[ \t]*([A-Za-z_][\w \t,]*?)[ \t]*(?:[.\[][^=\n]*)?(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=)", re.MULTILINE)
+_BINDS = re.compile(r"^[ \t]*(?:(?:async )?def|class|(?:from .* )?import(?: .* as)?)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+
+
+def _written_by(source: str) -> frozenset[str]:
+    """Guess what a cell that cannot be read would write, so that its readers wait for it and nobody reads an old value."""
+    found = {name for text in _WRITES.findall(source) for name in re.split(r"[ \t,]+", text)}
+    return frozenset(name for name in found | set(_BINDS.findall(source)) if name.isidentifier())
+
+
+def _first_comment(source: str) -> str:
+    """Return the first line when it is a comment with words in it, without its mark."""
+    first = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    words = first.lstrip("#%- ").strip() if first.startswith("#") else ""
+    return words[:60] if re.search(r"\w", words) else ""
+
+
+def _assigned(source: str) -> dict[str, Any]:
+    """Return the names a cell assigns at its top level, with their values where they are literals."""
+    found: dict[str, Any] = {}
+    for statement in ast.parse(source).body:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                try:
+                    found[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+                except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+                    found[target.id] = ...
+    return found

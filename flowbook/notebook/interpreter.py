@@ -1,0 +1,356 @@
+"""The interpreter: an IPython of its own, in which the cells of one run of a document run.
+
+It has magics, ``display`` and top-level ``await``. All cells share one namespace, as in a kernel; cells that do not
+conflict may run on several threads at a time, and what each prints and shows is kept for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import contextvars
+import inspect
+import io
+import linecache
+import sys
+import tempfile
+import threading
+import tokenize
+import types
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import CapturedIO, RichOutput
+from traitlets.config import Config
+
+from flowbook.notebook.outputs import Outputs, collecting, current_outputs
+from flowbook.sources.notebook import HISTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import CodeType
+
+    from flowbook.notebook.documents import CodeCell
+
+__all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
+
+_QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
+
+
+class _Shell(InteractiveShell):
+    """A shell without terminal, history file, or configuration of the person's own."""
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """Take no event loop of a window system in: figures are drawn into the notebook."""
+
+
+class Interpreter:
+    """One namespace and what runs code in it.
+
+    Args:
+        sources: the text of all cells that are going to run, by number, for ``In``.
+        name: of the document, for tracebacks.
+
+    Attributes:
+        namespace: all global names.
+
+    """
+
+    def __init__(self, sources: Mapping[int, str], name: str = "notebook") -> None:
+        self.name = name
+        self._sources = sources
+        self._home = tempfile.TemporaryDirectory(prefix="flowbook-ipython-")
+        config = Config()
+        config.HistoryManager.enabled = False
+        module = types.ModuleType("__main__", "Automatically created module for IPython interactive environment")
+        options: dict[str, Any] = {"config": config, "ipython_dir": self._home.name, "user_module": module}
+        main = sys.modules["__main__"]
+        self._is_first = not InteractiveShell.initialized()
+        # display() and matplotlib ask for *the* shell of a process; in a kernel there is one already
+        self.shell: Any = _Shell.instance(**options) if self._is_first else _Shell(**options)
+        sys.modules["__main__"] = main
+        self.module = module
+        self.namespace: dict[str, Any] = self.shell.user_ns
+        self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)
+        self.namespace["In"] = self.namespace["_ih"] = [""]
+        self.namespace["Out"] = self.namespace["_oh"] = {}
+        self.shell.register_magic_function(self._capture, "cell", "capture")
+        self._hidden = {*self.namespace, "__annotations__"}
+        self._shown: dict[int, Any] = {}
+        self._owner: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The names which cells made, with their values."""
+        return {
+            name: value
+            for name, value in self.namespace.items()
+            if name not in self._hidden and not _is_history(name)
+        }
+
+    @property
+    def publisher(self) -> Any:
+        """The display publisher of this process."""
+        return InteractiveShell.instance().display_pub if InteractiveShell.initialized() else None
+
+    def close(self) -> None:
+        """Let go of the shell and the event loop; the names stay."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop = None
+        if self._is_first and InteractiveShell.initialized() and InteractiveShell.instance() is self.shell:
+            type(self.shell).clear_instance()
+            self._is_first = False
+        with contextlib.suppress(OSError):
+            self._home.cleanup()
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def run(self, cell: CodeCell, outputs: Outputs, private: frozenset[str] = frozenset()) -> None:
+        """Run a cell; its last expression is shown, as in a notebook.
+
+        Args:
+            cell: the cell.
+            outputs: where what it prints and shows goes.
+            private: names that it makes for itself alone, since other cells that may run now use the same ones.
+
+        Raises:
+            BaseException: whatever the cell raises.
+
+        """
+        __tracebackhide__ = True
+        with self._as_main(), collecting(outputs, self.publisher):
+            try:
+                if cell.problem is not None:
+                    raise cell.problem
+                self._run(cell, private)
+            except BaseException as error:
+                outputs.error(type(error).__name__, words_of(error), self._traceback(error))
+                raise
+
+    def _run(self, cell: CodeCell, private: frozenset[str]) -> None:
+        __tracebackhide__ = True
+        if cell.names.opaque is not None or any(HISTORY.fullmatch(name) for name in cell.names.reads):
+            self._remember(cell.number)
+        code = self.shell.transform_cell(cell.source)
+        filename = self.filename(cell.number)
+        self.shell.compile._filename_map[filename] = cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
+        linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+        tree = ast.parse(code, filename)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        names: Any = _Private(self.namespace, private) if private else self.namespace
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        try:
+            self._execute(compile(tree, filename, "exec", flags), names)
+            if last is not None:
+                shown = ast.Expression(last.value)  # type: ignore[attr-defined]  # an ast.Expr
+                value = self._execute(compile(shown, filename, "eval", flags), names)
+                if value is not None and not is_quiet(cell.source):
+                    self._show(cell.number, value)
+            if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
+                self._show_figures()
+        finally:
+            if private:
+                self._hand_over(cell.number, names)
+
+    def filename(self, number: int) -> str:
+        """Return what tracebacks call a cell."""
+        return f"<{self.name}, cell {number}>"
+
+    def _show_figures(self) -> None:
+        """Show the figures of the cell, as matplotlib does after each cell of a kernel."""
+        backend = sys.modules.get("matplotlib_inline.backend_inline")
+        if backend is not None:
+            backend.flush_figures()
+
+    def _execute(self, code: CodeType, names: Any) -> Any:
+        __tracebackhide__ = True
+        made = eval(code, self.namespace, names)  # noqa: S307 - running the notebook's cells is what we are for
+        return self._finish(made) if inspect.iscoroutine(made) and code.co_flags & inspect.CO_COROUTINE else made
+
+    def _finish(self, coroutine: Any) -> Any:
+        """Run the coroutine of a cell to its end, on a loop that lives as long as the namespace."""
+        __tracebackhide__ = True
+        loop, carried = self._running_loop(), contextvars.copy_context()
+        made: list[asyncio.Task[Any]] = []
+
+        async def whole() -> Any:
+            made.append(carried.run(asyncio.ensure_future, coroutine))
+            return await made[0]
+
+        future = asyncio.run_coroutine_threadsafe(whole(), loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=self._loop.run_forever, name="flowbook-cells", daemon=True)
+                contextvars.Context().run(thread.start)  # what it may print belongs to no cell
+            return self._loop
+
+    def _show(self, number: int, value: Any) -> None:
+        outputs = current_outputs()
+        data, metadata = self.shell.display_formatter.format(value)
+        if data and outputs is not None:
+            outputs.result(data, metadata, number)
+        self._shown[number] = value
+        self.namespace["Out"][number] = value
+
+    def _remember(self, number: int) -> None:
+        """Make `_`, `__`, `_3`, `_i` and the like what they are at this place in document order."""
+        before = sorted(one for one in self._shown if one < number)
+        values = [self._shown[one] for one in before[::-1]]
+        for name, value in zip(("_", "__", "___"), [*values, "", "", ""], strict=False):
+            self.namespace[name] = value
+        for one in before:
+            self.namespace[f"_{one}"] = self._shown[one]
+        texts = [self._sources.get(one, "") for one in range(number + 1)]
+        self.namespace["In"] = self.namespace["_ih"] = texts
+        for back, name in enumerate(("_i", "_ii", "_iii"), 1):
+            self.namespace[name] = texts[number - back] if number > back else ""
+        for one in range(1, number):
+            self.namespace[f"_i{one}"] = texts[one]
+
+    def _hand_over(self, number: int, names: _Private) -> None:
+        """Give the namespace a cell's private names; of several cells that make one, the last in the document counts."""
+        with self._lock:
+            for name, value in dict(names).items():
+                if self._owner.get(name, 0) <= number:
+                    self._owner[name] = number
+                    self.namespace[name] = value
+
+    def _traceback(self, error: BaseException) -> list[str]:
+        shell = self.shell
+        try:
+            made: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__, tb_offset=2)
+        except Exception:  # noqa: BLE001 - a user's error may raise anything when it is looked at
+            return [f"{type(error).__name__}: {words_of(error)}"]
+        return made
+
+    @contextlib.contextmanager
+    def _as_main(self) -> Iterator[None]:
+        """Let pickles and the like find what cells define where they look for it: in ``__main__``."""
+        with self._lock:
+            if not self._users:
+                self._before, sys.modules["__main__"] = sys.modules["__main__"], self.module
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    sys.modules["__main__"] = self._before
+
+    def _capture(self, line: str, cell: str) -> None:
+        """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""
+        __tracebackhide__ = True
+        words = line.split()
+        kept = next((word for word in words if not word.startswith("-")), "")
+        inner, outer = Outputs(), current_outputs()
+        with collecting(inner, self.publisher):
+            filename = "<captured cell>"
+            tree = ast.parse(self.shell.transform_cell(cell), filename)
+            self._execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), self.namespace)
+        texts = {"stdout": "", "stderr": ""}
+        shown: list[Any] = []
+        for item in inner.items:
+            if item["output_type"] == "stream":
+                texts[item["name"]] += item["text"]
+                if f"--no-{item['name']}" in words and outer is not None:
+                    outer.write(item["name"], item["text"])
+            elif "--no-display" in words and outer is not None:
+                outer.show(item["data"], item["metadata"], None)
+            else:
+                shown.append(RichOutput(item["data"], item["metadata"]))
+        if kept:
+            self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
+
+
+class _Private(dict[str, Any]):
+    """The names of one running cell: private ones are kept here, all others live in the namespace."""
+
+    def __init__(self, namespace: dict[str, Any], private: frozenset[str]) -> None:
+        super().__init__()
+        self.namespace = namespace
+        self.private = private
+
+    def __missing__(self, name: str) -> Any:
+        return self.namespace[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name in self.private:
+            super().__setitem__(name, value)
+        else:
+            self.namespace[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        if name in self:
+            super().__delitem__(name)
+        else:
+            del self.namespace[name]
+
+
+def is_quiet(source: str) -> bool:
+    """Tell whether a cell ends in a semicolon, which keeps its last expression from being shown.
+
+    >>> is_quiet("plot(x);  # no output"), is_quiet("'a;'")
+    (True, False)
+
+    """
+    if ";" not in source:
+        return False
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type not in _QUIET_TOKENS:
+                last = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return source.rstrip().endswith(";")
+    return last == ";"
+
+
+def _is_history(name: str) -> bool:
+    return bool(name) and not name.strip("_0123456789i") and name.startswith("_")
+
+
+def line_of(error: BaseException, filename: str) -> int | None:
+    """Return the line of a cell in which an error arose, from 1: the innermost one of that file."""
+    found = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == filename:
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says, whatever its `__str__` does."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
+        return ""
+
+
+def _refuse_exit(*_: Any) -> None:
+    msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
+    raise RuntimeError(msg)
+
+
+def _refuse_input(prompt: Any = "") -> str:
+    msg = (
+        f"input({str(prompt)[:60]!r}) asks a person, and nobody is there when a notebook runs as a flow. "
+        "Make it a parameter: tag a cell `parameters`, and give it with -p name=value."
+    )
+    raise RuntimeError(msg)

@@ -1,0 +1,251 @@
+"""Outputs: what a cell prints and shows, kept for that cell while others run beside it.
+
+``sys.stdout``, ``sys.stderr`` and IPython's display publisher belong to the process. While outputs are collected,
+routers stand in their places and look at each write whose cell it comes from; what belongs to none passes as before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Outputs", "collecting", "current_outputs"]
+
+
+class Outputs:
+    """What one cell printed and showed, as a notebook file keeps it.
+
+    Args:
+        echo: called with the name of the stream and each text that is written, as it comes.
+
+    Attributes:
+        items: the outputs, in nbformat's form.
+
+    """
+
+    def __init__(self, echo: Callable[[str, str], None] | None = None) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.echo = echo
+        self._lock = threading.Lock()
+        self._is_to_be_cleared = False
+
+    def _clear_if_asked(self) -> None:
+        if self._is_to_be_cleared:
+            self._is_to_be_cleared = False
+            self.items.clear()
+
+    def write(self, stream: str, text: str) -> None:
+        """Take what was written to "stdout" or "stderr"."""
+        if not text:
+            return
+        with self._lock:
+            self._clear_if_asked()
+            last = self.items[-1] if self.items else {}
+            if last.get("output_type") == "stream" and last["name"] == stream:
+                last["text"] += text
+            else:
+                self.items.append({"output_type": "stream", "name": stream, "text": text})
+        if self.echo is not None:
+            self.echo(stream, text)
+
+    def show(self, data: dict[str, Any], metadata: dict[str, Any] | None, transient: dict[str, Any] | None) -> None:
+        """Take what ``display`` showed."""
+        item: dict[str, Any] = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata or {})}
+        display_id = (transient or {}).get("display_id")
+        if display_id:
+            item["transient"] = {"display_id": display_id}
+        with self._lock:
+            self._clear_if_asked()
+            self.items.append(item)
+
+    def update(self, data: dict[str, Any], metadata: dict[str, Any] | None, display_id: str) -> bool:
+        """Replace what was shown under a display id; return whether this cell had any."""
+        with self._lock:
+            found = [item for item in self.items if item.get("transient", {}).get("display_id") == display_id]
+            for item in found:
+                item.update(data=dict(data), metadata=dict(metadata or {}))
+        return bool(found)
+
+    def clear(self, *, wait: bool = False) -> None:
+        """Forget all outputs so far, or when the next one comes: ``clear_output()``."""
+        with self._lock:
+            self._is_to_be_cleared = wait
+            if not wait:
+                self.items.clear()
+
+    def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int) -> None:
+        """Take the value of the last expression."""
+        item = {"output_type": "execute_result", "data": data, "metadata": metadata, "execution_count": count}
+        with self._lock:
+            self._clear_if_asked()
+            self.items.append(item)
+
+    def error(self, kind: str, words: str, traceback: list[str]) -> None:
+        """Take the error in which the cell ended."""
+        with self._lock:
+            self.items.append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
+
+    def saved(self) -> list[dict[str, Any]]:
+        """Return the outputs as a notebook file keeps them."""
+        with self._lock:
+            return [{key: value for key, value in item.items() if key != "transient"} for item in self.items]
+
+
+_current: contextvars.ContextVar[Outputs | None] = contextvars.ContextVar("flowbook_outputs", default=None)
+
+
+def current_outputs() -> Outputs | None:
+    """Return where the outputs of the cell go that runs in this context."""
+    return _current.get()
+
+
+class _Stream:
+    """Stands in the place of ``sys.stdout`` or ``sys.stderr``; all else that is asked of it, the stream beneath is."""
+
+    def __init__(self, name: str, beneath: Any) -> None:
+        self.flowbook_name = name
+        self.beneath = beneath
+
+    def write(self, text: str) -> int:
+        outputs = _current.get()
+        if outputs is None:
+            return int(self.beneath.write(text) or 0)
+        outputs.write(self.flowbook_name, text)
+        return len(text)
+
+    def writelines(self, texts: Any) -> None:
+        for text in texts:
+            self.write(text)
+
+    def flush(self) -> None:
+        if _current.get() is None:
+            self.beneath.flush()
+
+    def isatty(self) -> bool:
+        return False if _current.get() is not None else bool(self.beneath.isatty())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+class _Publisher:
+    """Stands before a display publisher's ``publish`` and ``clear_output``."""
+
+    def __init__(self, publisher: Any) -> None:
+        self.publisher = publisher
+        self.publish, self.clear_output = publisher.publish, publisher.clear_output
+
+    def take(self, data: Any, metadata: Any = None, *args: Any, transient: Any = None, update: bool = False, **more: Any) -> None:
+        outputs = _current.get()
+        if outputs is None:
+            self.publish(data, metadata, *args, transient=transient, update=update, **more)
+        elif not update:
+            outputs.show(data, metadata, transient)
+        else:
+            display_id = str((transient or {}).get("display_id", ""))
+            for one in [outputs, *_others(outputs)]:
+                one.update(data, metadata, display_id)
+
+    def clear(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's own signature
+        outputs = _current.get()
+        if outputs is None:
+            self.clear_output(wait)
+        else:
+            outputs.clear(wait=wait)
+
+    def put(self) -> None:
+        self.publisher.publish, self.publisher.clear_output = self.take, self.clear
+
+    def take_away(self) -> None:
+        # they were found on the class before: nothing of ours may stay on the instance
+        for name in ("publish", "clear_output"):
+            self.publisher.__dict__.pop(name, None)
+
+
+_lock = threading.Lock()
+_users = [0]
+_undo: list[Callable[[], None]] = []
+_known: list[Outputs] = []
+
+
+def _others(outputs: Outputs) -> list[Outputs]:
+    """Return the outputs of other cells of this process, in which a display may be updated."""
+    with _lock:
+        return [one for one in _known if one is not outputs]
+
+
+def _start(thread: threading.Thread) -> None:
+    """Start a thread whose prints go to the cell that starts it."""
+    outputs = _current.get()
+    if outputs is not None:
+        run = thread.run
+
+        def run_for_cell() -> None:
+            _current.set(outputs)  # each thread has a context of its own
+            run()
+
+        thread.run = run_for_cell  # type: ignore[method-assign]
+    _start_thread(thread)
+
+
+_start_thread = threading.Thread.start
+
+
+def _install(publisher: Any) -> None:
+    threading.Thread.start = _start  # type: ignore[method-assign]
+    _undo.append(_start_as_before)
+    for name in ("stdout", "stderr"):
+        beneath = getattr(sys, name)
+        router = _Stream(name, beneath)
+        setattr(sys, name, router)
+        _undo.append(lambda name=name, router=router, beneath=beneath: _put_back(name, router, beneath))  # type: ignore[misc]
+    if publisher is not None:
+        before = _Publisher(publisher)
+        before.put()
+        _undo.append(before.take_away)
+
+
+def _start_as_before() -> None:
+    threading.Thread.start = _start_thread  # type: ignore[method-assign]
+
+
+def _put_back(name: str, router: _Stream, beneath: Any) -> None:
+    if getattr(sys, name) is router:  # else a cell put another one in its place, as it may
+        setattr(sys, name, beneath)
+
+
+@contextlib.contextmanager
+def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
+    """Collect what this context prints and shows.
+
+    Args:
+        outputs: where it goes.
+        publisher: the display publisher of the IPython of this process, when it has one.
+
+    """
+    with _lock:
+        if not _users[0]:
+            _install(publisher)
+        _users[0] += 1
+        _known.append(outputs)
+        del _known[:-_KEPT]
+    token = _current.set(outputs)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+        with _lock:
+            _users[0] -= 1
+            if not _users[0]:
+                while _undo:
+                    _undo.pop()()
+
+
+# How many cells back a display may still be updated in.
+_KEPT = 1000

@@ -1,0 +1,85 @@
+"""Surroundings: what of the process a notebook's cells may count on while they run, and may change."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["Surroundings"]
+
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
+class Surroundings:
+    """Go where a notebook is, as a kernel does, and put everything back afterwards.
+
+    That is the working directory, the first place of ``sys.path``, environment variables, the filters of warnings, and
+    the settings and the backend of matplotlib: figures become outputs of their cell.
+
+    Args:
+        folder: of the notebook.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._undo: list[Callable[[], object]] = []
+
+    def enter(self) -> None:
+        """Go there."""
+        environment, path, filters = dict(os.environ), list(sys.path), list(warnings.filters)
+        self._undo.append(lambda: _restore_environment(environment))
+        self._undo.append(lambda: sys.path.__setitem__(slice(None), path))
+        self._undo.append(lambda: warnings.filters.__setitem__(slice(None), filters))  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):
+            before = os.getcwd()  # noqa: PTH109 - as text, to go back to it
+            os.chdir(self.folder)
+            self._undo.append(lambda: _go_back(before))
+        sys.path.insert(0, str(self.folder.resolve()))
+        os.environ.setdefault("MPLBACKEND", INLINE)
+        self._undo.append(_figures_into_cells())
+
+    def leave(self) -> None:
+        """Put everything back."""
+        while self._undo:
+            self._undo.pop()()
+
+
+def _restore_environment(before: dict[str, str]) -> None:
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    for name, value in before.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+def _go_back(folder: str) -> None:
+    with contextlib.suppress(OSError):  # it may be gone
+        os.chdir(folder)
+
+
+def _figures_into_cells() -> Callable[[], object]:
+    """Let matplotlib draw into cells, when it is loaded already; return what puts it back."""
+    matplotlib: Any = sys.modules.get("matplotlib")
+    if matplotlib is None:
+        return lambda: None
+    settings = dict(matplotlib.rcParams.copy())
+    before = settings.pop("backend", None)
+    if before != INLINE:
+        matplotlib.use(os.environ["MPLBACKEND"])
+
+    def put_back() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about settings that are going out of use
+            matplotlib.rcParams.update(settings)
+            if isinstance(before, str) and before != matplotlib.rcParams["backend"]:
+                matplotlib.use(before)
+
+    return put_back
