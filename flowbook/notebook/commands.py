@@ -181,7 +181,9 @@ def _not_run(flow: DocumentFlow, state: State) -> Iterator[str]:
         lacking = [
             titled(names[edge.upstream_task])
             for edge in flow.edges_to(task)
-            if edge.upstream_task in names and edge.upstream_task in states and not states[edge.upstream_task].is_successful()
+            if edge.upstream_task in names
+            and edge.upstream_task in states
+            and not states[edge.upstream_task].is_successful()
         ]
         why = f", since it needs {', '.join(dict.fromkeys(lacking))}" if lacking else ""
         yield f"{titled(cell)} was not run{why}"

@@ -24,8 +24,8 @@ from flowbook.sources import dependencies, outputs, temporaries
 from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
-    from pathlib import Path
 
     from flowbook.engine.flow_run import FlowRun
     from flowbook.states import State
@@ -218,7 +218,7 @@ class DocumentFlow(Flow):
         return node
 
 
-def flow_of_document(source: str | Path | Document, name: str | None = None) -> DocumentFlow:
+def flow_of_document(source: str | os.PathLike[str] | Document, name: str | None = None) -> DocumentFlow:
     """Make the flow of a notebook file.
 
     Args:

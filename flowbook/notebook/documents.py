@@ -1,7 +1,7 @@
 """Documents: notebook files, as code to be run.
 
-Reading one runs nothing. What cannot be read is told with the cell and the line; all formats since 3 are taken, and cells
-without ids get some.
+Reading one runs nothing. What cannot be read is told with the cell and the line; all formats since 3 are taken, and
+cells without ids get some.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
 from flowbook.sources import CellNames, CellSyntaxError, Dependency, analyse, dependencies
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["CodeCell", "Document", "read_document"]
 
@@ -106,7 +109,7 @@ class Document:
         return named[0]
 
 
-def read_document(path: str | Path) -> Document:
+def read_document(path: str | os.PathLike[str]) -> Document:
     """Read a notebook file.
 
     Args:
@@ -141,7 +144,9 @@ def _document(path: Path, text: str) -> Document:
         msg = f"{path} is not a notebook that nbformat can read: {words}"
         raise FlowError(msg) from None
     language = str(
-        node.metadata.get("language_info", {}).get("name") or node.metadata.get("kernelspec", {}).get("language") or "python"
+        node.metadata.get("language_info", {}).get("name")
+        or node.metadata.get("kernelspec", {}).get("language")
+        or "python"
     )
     if language.lower() not in {"python", "python3", "ipython"}:
         msg = f"{path} is a notebook of {shown(language)}; only Python notebooks can be run as flows."
@@ -181,12 +186,14 @@ def _read(source: str) -> tuple[CellNames, CellSyntaxError | None]:
         return CellNames(maybe_writes=_written_by(source)), error
 
 
-_WRITES = re.compile(r"^[ \t]*([A-Za-z_][\w \t,]*?)[ \t]*(?:[.\[][^=\n]*)?(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=)", re.MULTILINE)
+_WRITES = re.compile(
+    r"^[ \t]*([A-Za-z_][\w \t,]*?)[ \t]*(?:[.\[][^=\n]*)?(?:[-+*/%|&^@]|//|\*\*|<<|>>)?=(?!=)", re.MULTILINE
+)
 _BINDS = re.compile(r"^[ \t]*(?:(?:async )?def|class|(?:from .* )?import(?: .* as)?)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 
 
 def _written_by(source: str) -> frozenset[str]:
-    """Guess what a cell that cannot be read would write, so that its readers wait for it and nobody reads an old value."""
+    """Guess what a cell that cannot be read would write: its readers wait for it, and nobody reads an old value."""
     found = {name for text in _WRITES.findall(source) for name in re.split(r"[ \t,]+", text)}
     return frozenset(name for name in found | set(_BINDS.findall(source)) if name.isidentifier())
 

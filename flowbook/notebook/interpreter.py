@@ -18,6 +18,7 @@ import tempfile
 import threading
 import tokenize
 import types
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -28,7 +29,7 @@ from flowbook.notebook.outputs import Outputs, collecting, current_outputs
 from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import CodeType
 
     from flowbook.notebook.documents import CodeCell
@@ -68,7 +69,8 @@ class Interpreter:
         main = sys.modules["__main__"]
         self._is_first = not InteractiveShell.initialized()
         # display() and matplotlib ask for *the* shell of a process; in a kernel there is one already
-        self.shell: Any = _Shell.instance(**options) if self._is_first else _Shell(**options)
+        shell: Any = _Shell
+        self.shell: Any = shell.instance(**options) if self._is_first else shell(**options)
         sys.modules["__main__"] = main
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
@@ -83,14 +85,13 @@ class Interpreter:
         self._users = 0
         self._before: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_loop: Callable[[], object] = int  # nothing to stop
 
     @property
     def names(self) -> dict[str, Any]:
         """The names which cells made, with their values."""
         return {
-            name: value
-            for name, value in self.namespace.items()
-            if name not in self._hidden and not _is_history(name)
+            name: value for name, value in self.namespace.items() if name not in self._hidden and not _is_history(name)
         }
 
     @property
@@ -100,9 +101,7 @@ class Interpreter:
 
     def close(self) -> None:
         """Let go of the shell and the event loop; the names stay."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._loop = None
+        self._stop_loop()
         if self._is_first and InteractiveShell.initialized() and InteractiveShell.instance() is self.shell:
             type(self.shell).clear_instance()
             self._is_first = False
@@ -126,8 +125,6 @@ class Interpreter:
         __tracebackhide__ = True
         with self._as_main(), collecting(outputs, self.publisher):
             try:
-                if cell.problem is not None:
-                    raise cell.problem
                 self._run(cell, private)
             except BaseException as error:
                 outputs.error(type(error).__name__, words_of(error), self._traceback(error))
@@ -135,6 +132,8 @@ class Interpreter:
 
     def _run(self, cell: CodeCell, private: frozenset[str]) -> None:
         __tracebackhide__ = True
+        if cell.problem is not None:
+            raise cell.problem
         if cell.names.opaque is not None or any(HISTORY.fullmatch(name) for name in cell.names.reads):
             self._remember(cell.number)
         code = self.shell.transform_cell(cell.source)
@@ -148,7 +147,7 @@ class Interpreter:
         try:
             self._execute(compile(tree, filename, "exec", flags), names)
             if last is not None:
-                shown = ast.Expression(last.value)  # type: ignore[attr-defined]  # an ast.Expr
+                shown = ast.Expression(last.value)
                 value = self._execute(compile(shown, filename, "eval", flags), names)
                 if value is not None and not is_quiet(cell.source):
                     self._show(cell.number, value)
@@ -194,7 +193,8 @@ class Interpreter:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                thread = threading.Thread(target=self._loop.run_forever, name="flowbook-cells", daemon=True)
+                thread = threading.Thread(target=_serve, args=(self._loop,), name="flowbook-cells", daemon=True)
+                self._stop_loop = weakref.finalize(self, _stop, self._loop, thread)  # also when nobody closes us
                 contextvars.Context().run(thread.start)  # what it may print belongs to no cell
             return self._loop
 
@@ -222,7 +222,7 @@ class Interpreter:
             self.namespace[f"_i{one}"] = texts[one]
 
     def _hand_over(self, number: int, names: _Private) -> None:
-        """Give the namespace a cell's private names; of several cells that make one, the last in the document counts."""
+        """Give the namespace a cell's private names; of cells that make one name, the last in the document counts."""
         with self._lock:
             for name, value in dict(names).items():
                 if self._owner.get(name, 0) <= number:
@@ -232,7 +232,8 @@ class Interpreter:
     def _traceback(self, error: BaseException) -> list[str]:
         shell = self.shell
         try:
-            made: list[str] = shell.InteractiveTB.structured_traceback(type(error), error, error.__traceback__, tb_offset=2)
+            told = shell.InteractiveTB.structured_traceback
+            made: list[str] = told(type(error), error, error.__traceback__, tb_offset=2)
         except Exception:  # noqa: BLE001 - a user's error may raise anything when it is looked at
             return [f"{type(error).__name__}: {words_of(error)}"]
         return made
@@ -275,6 +276,19 @@ class Interpreter:
                 shown.append(RichOutput(item["data"], item["metadata"]))
         if kept:
             self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(1.0)
 
 
 class _Private(dict[str, Any]):

@@ -141,7 +141,15 @@ class _Publisher:
         self.publisher = publisher
         self.publish, self.clear_output = publisher.publish, publisher.clear_output
 
-    def take(self, data: Any, metadata: Any = None, *args: Any, transient: Any = None, update: bool = False, **more: Any) -> None:
+    def take(
+        self,
+        data: Any,
+        metadata: Any = None,
+        *args: Any,
+        transient: Any = None,
+        update: bool = False,
+        **more: Any,
+    ) -> None:
         outputs = _current.get()
         if outputs is None:
             self.publish(data, metadata, *args, transient=transient, update=update, **more)
@@ -198,7 +206,7 @@ _start_thread = threading.Thread.start
 
 
 def _install(publisher: Any) -> None:
-    threading.Thread.start = _start  # type: ignore[method-assign]
+    threading.Thread.start = _start  # type: ignore[method-assign,assignment]
     _undo.append(_start_as_before)
     for name in ("stdout", "stderr"):
         beneath = getattr(sys, name)

@@ -37,7 +37,7 @@ class Surroundings:
         environment, path, filters = dict(os.environ), list(sys.path), list(warnings.filters)
         self._undo.append(lambda: _restore_environment(environment))
         self._undo.append(lambda: sys.path.__setitem__(slice(None), path))
-        self._undo.append(lambda: warnings.filters.__setitem__(slice(None), filters))  # type: ignore[attr-defined]
+        self._undo.append(lambda: _restore_filters(filters))
         with contextlib.suppress(OSError):
             before = os.getcwd()  # noqa: PTH109 - as text, to go back to it
             os.chdir(self.folder)
@@ -83,3 +83,8 @@ def _figures_into_cells() -> Callable[[], object]:
                 matplotlib.use(before)
 
     return put_back
+
+
+def _restore_filters(filters: list[Any]) -> None:
+    known: Any = warnings.filters  # a list, whatever its type says
+    known[:] = filters

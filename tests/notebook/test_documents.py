@@ -1,0 +1,316 @@
+"""Notebook files as flows end as running all cells from top to bottom does: outputs are compared with nbclient's."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+from nbclient import NotebookClient
+
+from flowbook import Flow
+from flowbook.cli import main
+from flowbook.errors import FlowError
+from flowbook.notebook.documents import read_document
+
+POINT = """class Point:
+    count = 0
+    def __init__(self, x):
+        self.x = x
+        Point.count += 1
+    def __repr__(self):
+        return f'<{self.x}>'"""
+RICH = """class Rich:
+    def _repr_html_(self):
+        return '<i>rich</i>'
+    def __repr__(self):
+        return 'rich'
+Rich()"""
+
+# Each in a style of its own; what one cell changes another one sees.
+NOTEBOOKS: dict[str, list[str]] = {
+    "tables": [
+        "import pandas as pd\nimport numpy as np",
+        "raw = pd.DataFrame({'day': [1, 2, 3, 4], 'late': [3.0, None, 8.0, 1.0]})",
+        "clean = raw.dropna()\nclean",
+        "clean = clean.assign(hours=clean.late / 60)\nclean.head(2)",
+        "raw['late'] = raw.late.fillna(0)\nraw.late.sum()",
+        "total = clean.late.sum() + raw.late.sum()\nprint('total', total)",
+    ],
+    "changes in place": [
+        "rows = [3, 1, 2]\nseen = rows",
+        "rows.sort()\nprint(rows)",
+        "seen.append(9)\nrows",
+        "def add(to, x):\n    to.append(x)\n    return to",
+        "add(rows, 7)",
+        "counts = {}\nfor row in rows:\n    counts[row] = counts.get(row, 0) + 1\ncounts",
+        "del seen\nlen(rows)",
+    ],
+    "one name, many meanings": [
+        "x = 1",
+        "print(x)",
+        "x = x + 1\nx",
+        "y = x * 10",
+        "x = 'text'",
+        "print(x, y)",
+        "sum = x\nsum",
+        "del sum\nsum([1, 2])",
+    ],
+    "chance": [
+        "import random\nimport numpy as np",
+        "random.seed(4)\nnp.random.seed(4)",
+        "a = random.random()\na",
+        "b = np.random.rand(2)\nb",
+        "c = random.randint(0, 100)\nc",
+        "print(sorted(random.sample(range(50), 3)))",
+    ],
+    "magics": [
+        "%matplotlib inline",
+        "%%capture kept\nprint('held back')\n1 + 1",
+        "kept.stdout",
+        "lines = !echo one two\nlines",
+        "%precision 3",
+        "22 / 7",
+        "%time result = sum(range(10))",
+        "result",
+    ],
+    "history": ["1 + 1", "_ * 10", "Out[1], _2", "'quiet';", "In[1]", "_i2"],
+    "plots": [
+        "import matplotlib\nimport matplotlib.pyplot as plt",
+        "fig, ax = plt.subplots()\nax.plot([1, 2])\nax.set_title('lines');",
+        "plt.figure()\nplt.bar([1, 2], [3, 4])\nplt.show()",
+        "plt.rcParams['font.size'] = 9",
+        "len(plt.get_fignums())",
+    ],
+    "classes and closures": [
+        POINT,
+        "p = Point(1)\nq = Point(2)\np",
+        "def make(n):\n    def inner():\n        return n + Point.count\n    return inner",
+        "f = make(10)\nf()",
+        "Point(3)\nf()",
+        "[Point(i) for i in range(2)]\nPoint.count, type(p)",
+    ],
+    "awaiting": [
+        "import asyncio",
+        "async def later(x):\n    await asyncio.sleep(0.01)\n    return x",
+        "first = await later(1)\nfirst",
+        "both = await asyncio.gather(later(2), later(3))\nboth",
+        "first + sum(both)",
+    ],
+    "generators and files": [
+        "from pathlib import Path",
+        "numbers = (n * n for n in range(5))",
+        "next(numbers)",
+        "list(numbers)",
+        "Path('note.txt').write_text('hello')",
+        "print(Path('note.txt').read_text())",
+        "with open('note.txt', 'a') as file:\n    file.write(' again')",
+        "Path('note.txt').read_text()",
+    ],
+    "displays": [
+        "from IPython.display import HTML, Markdown, display",
+        "display(Markdown('# title'))\ndisplay({'a': 1})\nprint('between')\nHTML('<b>bold</b>')",
+        "import sys\nprint('error', file=sys.stderr)\nNone",
+        "for i in range(3):\n    print(i, end=' ')",
+        "i",
+        RICH,
+    ],
+    "odd ones": [
+        "exec('made = 5')",
+        "made",
+        "from math import *\npi",
+        "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    said = str(error)",
+        "said",
+        "globals()['by_hand'] = 3",
+        "by_hand + made",
+        "if made > 3:\n    maybe = 1\nelse:\n    other = 2",
+        "maybe",
+        "lambda_ = lambda x, y=made: x + y\nlambda_(1)",
+    ],
+}
+
+# How often notebooks run with cells in random order; FLOWBOOK_RANDOM_ORDERS=200 for a long look.
+ORDERS = int(os.environ.get("FLOWBOOK_RANDOM_ORDERS", "3"))
+
+
+def written(path: Path, cells: list[str], **metadata: Any) -> Path:
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "x"}, **metadata})
+    notebook.cells = [nbformat.v4.new_code_cell(cell, id=f"cell-{n}") for n, cell in enumerate(cells, 1)]
+    nbformat.write(notebook, path)
+    return path
+
+
+def words(cell: Any) -> list[tuple[str, str]]:
+    """Return what a cell printed and showed, as text; streams in one piece each, since a kernel cuts them by chance."""
+    found: list[tuple[str, str]] = []
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            if found and found[-1][0] == output.name:
+                found[-1] = (output.name, found[-1][1] + output.text)
+            else:
+                found.append((output.name, output.text))
+        elif output.output_type == "error":
+            found.append(("error", f"{output.ename}: {output.evalue}"))
+        else:
+            found.append((output.output_type, output.data["text/plain"]))
+    return [(kind, "timed" if text.startswith("CPU times") else text) for kind, text in found]
+
+
+@cache
+def by_a_kernel(name: str, folder: Path) -> list[list[tuple[str, str]]]:
+    path = written(folder / "kernel.ipynb", NOTEBOOKS[name])
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
+    return [words(cell) for cell in notebook.cells]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("documents")
+
+
+@pytest.mark.parametrize("executor", ["local", "threads"])
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_file_says_what_it_says_in_a_kernel(
+    name: str, executor: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = by_a_kernel(name, folder)
+    monkeypatch.chdir(tmp_path)
+    flow = Flow.from_notebook(written(tmp_path / "notebook.ipynb", NOTEBOOKS[name]))
+    for _ in range(1 if executor == "local" else ORDERS):
+        state = flow.run(show=False, executor=executor)
+        assert state.is_successful(), flow.failures()
+        assert [words(cell) for cell in flow.executed().cells] == expected
+
+
+def test_branches_that_do_not_need_each_other_run_side_by_side(tmp_path: Path) -> None:
+    cells = ["import time", "time.sleep(1)\na = 1", "time.sleep(1)\nb = 2", "a + b"]
+    flow = Flow.from_notebook(written(tmp_path / "branches.ipynb", cells))
+    begun = time.monotonic()
+    assert flow.run(show=False, executor="threads").is_successful()
+    assert time.monotonic() - begun < 1.6  # about 1.1; the suite may be busy
+
+
+def test_each_run_begins_with_no_names_and_a_restart_keeps_them(tmp_path: Path) -> None:
+    cells = ["runs = globals().get('runs', 0) + 1\nruns", "ok = 5", "if ok != 6:\n    raise ValueError('not 6')", "ok"]
+    flow = Flow.from_notebook(written(tmp_path / "again.ipynb", cells))
+    assert flow.run(show=False).is_failed()
+    assert flow.run(show=False).is_failed()
+    assert flow.last_document_run is not None
+    assert flow.last_run is not None
+    assert flow.last_document_run.names["runs"] == 1
+    flow.last_document_run.interpreter.namespace["ok"] = 6
+    again = flow.last_run.resume()
+    assert again.wait(20).is_successful()
+
+
+def run_line(*words_given: str) -> Any:
+    return CliRunner().invoke(main, list(words_given))
+
+
+def test_the_command_line_runs_a_file_gives_parameters_and_writes_what_came(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "report.ipynb", ["days = 3\nwhere = 'NL'", "print(where * days)", "Path = days * 2\nPath"]
+    )
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, path)
+    out, page = tmp_path / "out.ipynb", tmp_path / "out.html"
+    done = run_line("run", str(path), "-p", "days=2", "-o", str(out), "--html", str(page), "--executor", "local")
+    assert done.exit_code == 0, done.output
+    executed = nbformat.read(out, as_version=4)
+    assert words(executed.cells[1]) == [("stdout", "NLNL\n")]
+    assert words(executed.cells[2]) == [("execute_result", "4")]
+    assert [cell.id for cell in executed.cells] == [cell.id for cell in notebook.cells]
+    assert "&lt;svg" in page.read_text("utf-8") or "<svg" in page.read_text("utf-8").replace("\\u003c", "<")
+    wrong = run_line("run", str(path), "-p", "dayz=2")
+    assert wrong.exit_code == 2
+    assert "Did you mean 'days'?" in wrong.output
+
+
+def test_a_cell_that_fails_is_named_with_its_line_and_the_rest_runs(tmp_path: Path) -> None:
+    cells = [
+        "a = 1",
+        "b = a\n1 / 0",
+        "c = b",
+        "print('independent')",
+        "def broken(:\n    pass",
+        "exit()",
+        "input('who? ')",
+    ]
+    done = run_line("run", str(written(tmp_path / "fails.ipynb", cells)))
+    assert done.exit_code == 1
+    for said in (
+        "cell 2, line 2: ZeroDivisionError",
+        "cell 3 was not run, since it needs cell 2",
+        "line 1 of the cell",
+        "exit() would end the program",
+        "input('who? ') asks a person",
+    ):
+        assert said in done.output
+
+
+def test_what_depends_on_what_is_told_with_the_reason(tmp_path: Path) -> None:
+    cells = ["rows = [1]", "rows.append(2)", "len(rows)", "# alone\n1 + 1"]
+    done = run_line("explain", str(written(tmp_path / "why.ipynb", cells)))
+    assert done.exit_code == 0
+    assert "after cell 1: reads rows" in done.output
+    assert "cell 4 (alone)\n  needs no other cell" in done.output
+    assert "1. cell 1, cell 4 (alone)" in done.output
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no JSON at all", "is not a notebook that nbformat can read: Notebook does not appear to be JSON"),
+        ("[]", "is not a notebook"),
+        ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "has no code cells"),
+        (
+            json.dumps(
+                {
+                    "cells": [],
+                    "metadata": {"kernelspec": {"language": "R", "name": "ir", "display_name": "R"}},
+                    "nbformat": 4,
+                    "nbformat_minor": 5,
+                }
+            ),
+            "is a notebook of 'R'",
+        ),
+    ],
+)
+def test_what_is_no_python_notebook_is_refused_with_the_reason(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "odd.ipynb"
+    path.write_text(text, "utf-8")
+    with pytest.raises(FlowError, match=said):
+        Flow.from_notebook(path)
+    assert run_line("run", str(path)).exit_code == 2
+    assert run_line("run", str(tmp_path / "missing.ipynb")).exit_code == 2
+
+
+def test_old_formats_and_cells_without_ids_are_taken(tmp_path: Path) -> None:
+    old = {
+        "metadata": {},
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "worksheets": [
+            {
+                "metadata": {},
+                "cells": [
+                    {"cell_type": "code", "input": "a = 1", "outputs": [], "language": "python", "metadata": {}},
+                    {"cell_type": "code", "input": "a + 1", "outputs": [], "language": "python", "metadata": {}},
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "old.ipynb"
+    path.write_text(json.dumps(old), "utf-8")
+    assert len({cell.id for cell in read_document(path).cells}) == 2
+    flow = Flow.from_notebook(path)
+    assert flow.run(show=False).is_successful()
+    assert words(flow.executed().cells[1]) == [("execute_result", "2")]
