@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from flowbook.edges import Edge
     from flowbook.flows import Flow
+    from flowbook.hints import EdgeTypes
     from flowbook.tasks.base import Task
 
 __all__ = ["FlowPicture", "Link", "Node", "node_cards", "numbered_tasks", "picture"]
@@ -150,6 +151,8 @@ class Link:
     route: Route
     is_inside: bool = False
     """Whether both its ends belong to one resource, whose ground it is drawn on."""
+    types: str = ""
+    """What the annotations at its ends say, for those who point at it: `rows: list[int] -> list[int]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ class _Bond:
     target: int
     kind: EdgeKind
     label: str
+    types: str = ""
 
     def is_in(self, members: AbstractSet[int]) -> bool:
         """Whether both its ends are among some tasks."""
@@ -219,7 +223,15 @@ def picture(flow: Flow, *, direction: Direction | None = None) -> FlowPicture:
     )
     found = bands(tasks, [(bond.source, bond.target) for bond in bonds])
     links = tuple(
-        Link(bond.source, bond.target, bond.kind, label, route, any(bond.is_in(band.members) for band in found))
+        Link(
+            bond.source,
+            bond.target,
+            bond.kind,
+            label,
+            route,
+            any(bond.is_in(band.members) for band in found),
+            bond.types,
+        )
         for bond, label, route in zip(bonds, labels, placed.edges, strict=True)
     )
     places = tuple(place_of(band, nodes, links, placed.ranks, chosen) for band in found)
@@ -293,8 +305,14 @@ def _bonds(flow: Flow, numbers: Mapping[Task, int], cycle: Sequence[Task]) -> li
         between.setdefault((numbers[edge.upstream_task], numbers[edge.downstream_task]), []).append(edge)
     circle = {(numbers[one], numbers[other]) for one, other in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True)}
     mapped = {edge.downstream_task for edge in flow.edges if edge.mapped}
+    types = flow.edge_types()
     return [
-        _Bond(*pair, kind="cycle" if pair in circle else _edge_kind(edges, mapped), label=_label(edges))
+        _Bond(
+            *pair,
+            kind="cycle" if pair in circle else _edge_kind(edges, mapped),
+            label=_label(edges),
+            types=_types(edges, types),
+        )
         for pair, edges in sorted(between.items())
     ]
 
@@ -318,6 +336,15 @@ def _label(edges: Sequence[Edge]) -> str:
         keys = sorted(_flowing(edge) for edge in edges if edge.key is not None or edge.flattened)
     return ", ".join(keys)
 
+
+def _types(edges: Sequence[Edge], known: Mapping[Edge, EdgeTypes]) -> str:
+    """Say of which type what flows is, and which one is taken, as far as annotations tell."""
+    typed = sorted((edge for edge in edges if edge.key is not None and edge in known), key=lambda edge: str(edge.key))
+    return clean("; ".join(f"{edge.key}: {known[edge]}" for edge in typed))[:_MOST_TYPES]
+
+
+# Longer types (characters) are not read by anybody.
+_MOST_TYPES = 200
 
 _NAMELESS: frozenset[Kind] = frozenset({"condition", "merge"})
 

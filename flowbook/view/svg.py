@@ -221,9 +221,10 @@ def _edge(number: int, link: Link, looks: Sequence[NodeLook]) -> str:
     core = f'<path class="fb-core" d="{line}"/>' if link.kind == "mapped" else ""
     mark = f'<path class="fb-fan" d="{fan(points)}"/>' if link.kind == "gathered" else ""
     inside = " fb-inside" if link.is_inside else ""
+    types = f"<title>{_text(link.types)}</title>" if link.types else ""
     return (
         f'<g class="fb-edge{inside}" data-edge="{number}" data-from="{link.source}" data-to="{link.target}" '
-        f'data-kind="{link.kind}"{active}><path class="fb-line" d="{line}"/>{core}{mark}'
+        f'data-kind="{link.kind}"{active}>{types}<path class="fb-line" d="{line}"/>{core}{mark}'
         f'<path class="fb-arrow" d="{head}"/>{_edge_label(link)}</g>'
     )
 

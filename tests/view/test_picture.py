@@ -149,3 +149,17 @@ def test_an_empty_flow_has_a_picture() -> None:
 
 def test_a_picture_is_the_same_each_time() -> None:
     assert picture(kinds_flow()) == picture(kinds_flow())
+
+
+def test_who_points_at_an_edge_is_told_the_types_at_its_ends() -> None:
+    @task
+    def count(text: str) -> int:
+        return len(text)
+
+    @task
+    def double(number: int) -> int:
+        return 2 * number
+
+    with Flow("types") as flow:
+        double(count("Marvin"))
+    assert "<title>number: int -&gt; int</title>" in flow.to_svg()
