@@ -554,7 +554,11 @@ class Machine:
         if task is None:
             self.held, self.steps = False, 0
         for number, state in enumerate(self.states):
-            if isinstance(state, Paused) and task in {None, number} and number not in self.asking:
+            if (
+                isinstance(state, Paused)
+                and task in {None, number, self.plan.origin(number)}
+                and number not in self.asking
+            ):
                 self.due.pop(number, None)
                 self.enter(number, Resume(state.message, start_time=moment(at)), at)
 

@@ -28,7 +28,7 @@ def outcome_of(machine: Machine) -> State:
         return Cancelled(machine.cancelled, result=result)
     # a flow may have as many terminal tasks as tasks: look at each once, then at the few kinds of states they have
     if not all(issubclass(kind, Finished) for kind in {type(states[task]) for task in plan.terminal}):
-        paused = [task.name for task, state in result.items() if isinstance(state, Paused)]
+        paused = [plan.name(number) for number, state in enumerate(states) if isinstance(state, Paused)]
         names = ", ".join(shown(name, 40) for name in paused[:5])
         return Running(
             f"Waits for a person to resume {names}." if paused else "Some tasks have not ended.",

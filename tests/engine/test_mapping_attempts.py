@@ -175,7 +175,8 @@ def test_a_manual_child_waits_for_a_person() -> None:
     assert type(flow.run(show=False)) is Running
     assert flow.last_run is not None
     assert [type(state).__name__ for state in flow.last_run.children(doubled)] == ["Paused", "Paused"]
-    flow.last_run.resume()
+    assert flow.last_run.state.message == "Waits for a person to resume 'double[0]', 'double[1]'."
+    flow.last_run.resume(doubled)
     assert flow.last_run.wait(10).result[doubled].result == [2, 4]
 
 

@@ -515,3 +515,33 @@ def test_names_and_classes_mean_the_executor() -> None:
     assert isinstance(executor_of(LocalDaskExecutor(scheduler="sync")), LocalExecutor)
     with pytest.raises(ValueError, match="workers=0 must be at least 1"):
         ProcessExecutor(workers=0)
+
+
+def test_a_program_ends_though_a_run_goes_on_and_leaves_no_worker(tmp_path: Path) -> None:
+    import subprocess
+
+    script = tmp_path / "leaves.py"
+    script.write_text(
+        "import os, signal, time\n"
+        "from flowbook import Flow, task\n"
+        "@task\ndef stubborn():\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"    open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "    time.sleep(60)\n"
+        "with Flow('leaves') as flow:\n    stubborn()\n"
+        "flow.start(executor='processes')\n"
+        f"while not os.path.exists({str(tmp_path / 'pid')!r}):\n    time.sleep(0.01)\n"
+        "time.sleep(0.1)\n"
+    )
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - begun < 20
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.kill(int((tmp_path / "pid").read_text()), 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("a worker outlived its program")

@@ -12,6 +12,7 @@ sent to each worker once per run.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import pickle
@@ -387,6 +388,7 @@ class _Pool:
             self.selector.unregister(end)
         slot.pipe.close()
         slot.process.join(PATIENCE)
+        _living.discard(slot.process)
 
     def close(self) -> None:
         """Let all workers go; who does not leave soon is made to."""
@@ -401,12 +403,21 @@ class _Pool:
             if slot.process.is_alive():
                 slot.process.kill()
                 slot.process.join(PATIENCE)
+            _living.discard(slot.process)
         self.selector.close()
         os.close(self.woken)
         os.close(self.waker)
 
 
 _starting = threading.Lock()
+# Workers that live: at the end of the program nobody waits for what their bodies are at.
+_living: set[Any] = set()
+
+
+def _kill_all() -> None:
+    for process in list(_living):
+        with contextlib.suppress(Exception):  # it may be gone, or be let go of right now
+            process.kill()
 
 
 def _started() -> _Slot:
@@ -431,6 +442,11 @@ def _started() -> _Slot:
         finally:
             sys.modules["__main__"] = main
     theirs.close()
+    if not _living:
+        # after multiprocessing's own, and so called before it, which waits for all children
+        atexit.unregister(_kill_all)
+        atexit.register(_kill_all)
+    _living.add(process)
     return _Slot(process, ours)
 
 
