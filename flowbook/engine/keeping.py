@@ -24,6 +24,7 @@ from flowbook.engine.coroutines import is_async
 from flowbook.engine.ends import said
 from flowbook.engine.interrupts import BodyStopped, RunInterrupted
 from flowbook.engine.kept import Kept, Written
+from flowbook.engine.lazy import Holder
 from flowbook.errors import FlowbookError, shown
 from flowbook.parameters import Parameter
 from flowbook.results.base import Result, filled_in
@@ -256,7 +257,11 @@ def look_for_kept(runner: Runner, question: AskKept) -> Kept:
     """Look for a kept result that may stand for a task run; whatever goes wrong in it ends in a state."""
     task = runner.described(question.task)
     try:
-        inputs = HashedInputs(runner.arguments(question.task))
+        given = runner.arguments(question.task)
+        # an element that is on a worker is compared by what it is, not by where it is
+        inputs = HashedInputs(
+            {key: value.fetch() if isinstance(value, Holder) else value for key, value in given.items()}
+        )
     except Exception:  # noqa: BLE001 - a mapped child's element cannot be taken: its attempt says so with all words
         return Kept()
     parameters = runner.all_parameters

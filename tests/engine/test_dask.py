@@ -15,6 +15,7 @@ import pytest
 from distributed import Client
 
 from flowbook import Flow, Parameter, context, flatten, signals, task, triggers, unmapped
+from flowbook.caching import all_inputs
 from flowbook.engine.lazy import LazyMapped, LazySuccess, held_by
 from flowbook.redaction import redact
 from flowbook.results import LocalResult
@@ -428,6 +429,21 @@ def test_a_cached_result_comes_here_and_outlives_the_workers(dask_processes: Cli
     assert [type(made[asked]) for made in (first, second)] == [Cached, Cached]
     assert second[asked].result == first[asked].result != HERE
     assert second[after].result == first[asked].result + 1
+
+
+def test_elements_on_workers_are_compared_by_what_they_are(dask_processes: Client) -> None:
+    @task
+    def three() -> list[int]:
+        return [1, 2, 3]
+
+    @task(cache_for=timedelta(hours=1), cache_validator=all_inputs, cache_key="elements on Dask")
+    def ask(x: int) -> tuple[int, float]:
+        return x, time.time()
+
+    with Flow("cached elements") as flow:
+        asked = ask.map(three())
+    first, second = run(flow, dask_processes), run(flow, dask_processes)
+    assert second[asked].result == first[asked].result
 
 
 def test_a_run_goes_on_from_results_on_workers_of_another_client(dask_threads: Client, dask_processes: Client) -> None:
