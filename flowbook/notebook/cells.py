@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import CodeType
 
-__all__ = ["CellTask", "Made", "Notebook", "TaskCell", "notebook"]
+__all__ = ["CellTask", "Made", "Notebook", "Overlay", "TaskCell", "notebook"]
 
 DEFAULT_FLOW = "notebook"
 
@@ -113,7 +113,7 @@ class CellTask(Task):
         return Made((name, self.namespace[name]) for name in sorted(self.produces) if name in self.namespace)
 
 
-class _Names(dict[str, Any]):
+class Overlay(dict[str, Any]):
     """The names of one running cell: private ones are kept here, all others live in the notebook's namespace."""
 
     def __init__(self, namespace: dict[str, Any], private: frozenset[str]) -> None:
@@ -148,7 +148,7 @@ def run_code(code: str, filename: str, namespace: dict[str, Any], private: froze
 
     """
     __tracebackhide__ = True
-    names = _Names(namespace, private)
+    names = Overlay(namespace, private)
     # tracebacks show the cell's own lines
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     tree = ast.parse(code, filename)
@@ -167,7 +167,7 @@ def _is_quiet(code: str) -> bool:
     return code.rstrip().endswith(";")
 
 
-def _execute(code: CodeType, namespace: dict[str, Any], names: _Names) -> None:
+def _execute(code: CodeType, namespace: dict[str, Any], names: Overlay) -> None:
     __tracebackhide__ = True
     made = eval(code, namespace, names)  # noqa: S307 - running the notebook's cells is what we are for
     if inspect.iscoroutine(made):

@@ -25,6 +25,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, RichOutput
 from traitlets.config import Config
 
+from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs
 from flowbook.sources.notebook import HISTORY
 
@@ -142,7 +143,7 @@ class Interpreter:
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         tree = ast.parse(code, filename)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        names: Any = _Private(self.namespace, private) if private else self.namespace
+        names: Any = Overlay(self.namespace, private) if private else self.namespace
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         try:
             self._execute(compile(tree, filename, "exec", flags), names)
@@ -221,7 +222,7 @@ class Interpreter:
         for one in range(1, number):
             self.namespace[f"_i{one}"] = texts[one]
 
-    def _hand_over(self, number: int, names: _Private) -> None:
+    def _hand_over(self, number: int, names: Overlay) -> None:
         """Give the namespace a cell's private names; of cells that make one name, the last in the document counts."""
         with self._lock:
             for name, value in dict(names).items():
@@ -289,30 +290,6 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(loop.stop)
         thread.join(1.0)
-
-
-class _Private(dict[str, Any]):
-    """The names of one running cell: private ones are kept here, all others live in the namespace."""
-
-    def __init__(self, namespace: dict[str, Any], private: frozenset[str]) -> None:
-        super().__init__()
-        self.namespace = namespace
-        self.private = private
-
-    def __missing__(self, name: str) -> Any:
-        return self.namespace[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        if name in self.private:
-            super().__setitem__(name, value)
-        else:
-            self.namespace[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        if name in self:
-            super().__delitem__(name)
-        else:
-            del self.namespace[name]
 
 
 def is_quiet(source: str) -> bool:

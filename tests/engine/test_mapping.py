@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,52 +15,9 @@ from flowbook.states import (
     Failed,
     Mapped,
     Skipped,
-    State,
     TriggerFailed,
 )
-
-Run = Callable[..., State]
-
-
-@task
-def numbers(n: int = 4) -> list[int]:
-    return list(range(n))
-
-
-@task
-def double(x: Any) -> Any:
-    return 2 * x
-
-
-@task
-def picky(x: int) -> int:
-    """Fail for 1 and leave itself out for 2."""
-    if x == 1:
-        raise ValueError("one")
-    if x == 2:
-        raise signals.SKIP("two")
-    return x
-
-
-@task
-def add(x: Any, y: Any) -> Any:
-    return x + y
-
-
-@task
-def gather(xs: Any) -> Any:
-    return list(xs)
-
-
-@task
-def wait(**upstream: Any) -> str:
-    return "done"
-
-
-def kinds(state: State) -> list[str]:
-    assert isinstance(state, Mapped)
-    return [type(child).__name__ for child in state.map_states]
-
+from tests.engine.mapped_tasks import Run, add, double, gather, kinds, numbers, picky, wait
 
 # -- the children ----------------------------------------------------------------------------------------------------
 
