@@ -74,6 +74,7 @@ def _figures_into_cells() -> Callable[[], object]:
     before = settings.pop("backend", None)
     if before != INLINE:
         matplotlib.use(os.environ["MPLBACKEND"])
+    matplotlib.interactive(True)
 
     def put_back() -> None:
         with warnings.catch_warnings():

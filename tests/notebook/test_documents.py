@@ -189,6 +189,27 @@ def test_a_notebook_file_says_what_it_says_in_a_kernel(
         assert [words(cell) for cell in flow.executed().cells] == expected
 
 
+def test_figures_come_out_of_their_cells_though_matplotlib_drew_elsewhere_before(tmp_path: Path) -> None:
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    before, was_interactive = mpl.get_backend(), mpl.is_interactive()
+    mpl.use("agg")
+    mpl.interactive(False)
+    plt.close(plt.figure())
+    try:
+        for _ in range(2):
+            flow = Flow.from_notebook(written(tmp_path / "plots.ipynb", NOTEBOOKS["plots"]))
+            assert flow.run(show=False).is_successful()
+            shown = [[output.output_type for output in cell.outputs] for cell in flow.executed().cells]
+            assert shown == [[], ["display_data"], ["display_data"], [], ["execute_result"]]
+        assert mpl.get_backend() == "agg"
+        assert not mpl.is_interactive()
+    finally:
+        mpl.use(before)
+        mpl.interactive(was_interactive)
+
+
 def test_branches_that_do_not_need_each_other_run_side_by_side(tmp_path: Path) -> None:
     cells = ["import time", "time.sleep(1)\na = 1", "time.sleep(1)\nb = 2", "a + b"]
     flow = Flow.from_notebook(written(tmp_path / "branches.ipynb", cells))
