@@ -13,6 +13,7 @@ import contextvars
 import inspect
 import io
 import linecache
+import shutil
 import sys
 import tempfile
 import threading
@@ -62,11 +63,14 @@ class Interpreter:
     def __init__(self, sources: Mapping[int, str], name: str = "notebook") -> None:
         self.name = name
         self._sources = sources
-        self._home = tempfile.TemporaryDirectory(prefix="flowbook-ipython-")
+        home = tempfile.mkdtemp(prefix="flowbook-ipython-")
+        self._remove_home = weakref.finalize(
+            self, shutil.rmtree, home, ignore_errors=True
+        )  # also when nobody closes us
         config = Config()
         config.HistoryManager.enabled = False
         module = types.ModuleType("__main__", "Automatically created module for IPython interactive environment")
-        options: dict[str, Any] = {"config": config, "ipython_dir": self._home.name, "user_module": module}
+        options: dict[str, Any] = {"config": config, "ipython_dir": home, "user_module": module}
         main = sys.modules["__main__"]
         self._is_first = not InteractiveShell.initialized()
         # display() and matplotlib ask for *the* shell of a process; in a kernel there is one already
@@ -106,8 +110,7 @@ class Interpreter:
         if self._is_first and InteractiveShell.initialized() and InteractiveShell.instance() is self.shell:
             type(self.shell).clear_instance()
             self._is_first = False
-        with contextlib.suppress(OSError):
-            self._home.cleanup()
+        self._remove_home()
 
     # -- running -----------------------------------------------------------------------------------------------------
 
