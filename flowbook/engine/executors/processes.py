@@ -1,71 +1,74 @@
-"""The process executor: bodies run in processes of their own, one at a time in each.
+"""The process executor: each body runs in a worker process, and one that dies takes nothing else with it.
 
-A process can be stopped whatever its body does, so timeouts and Cancel are promises here. One that dies takes nothing
-with it but the attempt it was at: each has a pipe of its own, and another one is started in its place.
+Only the driving thread touches the machine. It hands one ready task at a time to each slot, a slot being one worker
+process on a line of its own, and waits on all lines at once. No task is ever queued behind another one in a worker, so
+the end of a process, whatever the reason, is the end of one attempt.
 
-The driving thread alone touches the machine. It hands ready tasks to free workers and sleeps until one of them writes,
-dies, or somebody posts. A worker whose bodies are tiny gets a few tasks ahead, so that it does not wait for each.
-
-What goes to a worker is pickled by cloudpickle, so functions and classes of a notebook travel by value. Functions are
-sent to each worker once per run.
+A process can be stopped at any moment, in the middle of a call into C too. So timeouts and a cancel hold here whatever
+a body does.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import itertools
 import os
 import pickle
 import selectors
 import signal
+import socket
 import sys
-import threading
 import time
-import types
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine import messages as m
 from flowbook.engine.ends import said
+from flowbook.engine.executors import process_nursery
 from flowbook.engine.executors.local import OneByOne
-from flowbook.engine.executors.process_worker import LOGGED, PLAIN, PRINTED, VALUE, serve
-from flowbook.engine.invariants import is_final
+from flowbook.engine.executors.process_letters import Letters, Postbox
+from flowbook.engine.executors.process_line import KernelEnd
+from flowbook.engine.frame import NO_TASK
 from flowbook.engine.journey import WorkerLost
-from flowbook.engine.remote import Outcome, body_to_send, facts_of_run, facts_of_task, print_log
+from flowbook.engine.remote import print_log
+from flowbook.engine.runner import Bell
 from flowbook.errors import shown
-from flowbook.states import Cancelled
+from flowbook.states import Cancelled, Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from multiprocessing.connection import Connection
-
+    from flowbook.engine.executors.process_nursery import Source
+    from flowbook.engine.remote import Outcome
     from flowbook.engine.runner import Runner
 
 __all__ = ["ProcessExecutor"]
 
-# A worker whose last body took less than this (seconds) gets up to so many tasks ahead of the one it runs.
-TINY = 2e-3
-AHEAD = 8
-# Longer calls (bytes) are not sent ahead: a pipe holds only so much, and nobody reads it while a body runs.
-SHORT = 4096
-# How often (seconds) the driving thread looks for an interrupt while nothing happens.
-GLANCE = 0.1
-# How long (seconds) workers get to leave by themselves at the end.
-PATIENCE = 0.5
+# How long (seconds) a worker whose line is closed may take to end by itself; one that only closed its files never does.
+_LAST_BREATH = 0.3
+# How long a worker may take to load what it is to call before the time of a task is counted all the same.
+_LOADING = 10.0
+# How often it is looked whether workers have ended, where nothing tells.
+_GLANCE = 0.05
+# So many workers in a row that end before they are there: there is no use in starting more.
+_HOPELESS = 3
 
 _monotonic = time.monotonic
+_numbers = itertools.count(1)
 
 
 class ProcessExecutor:
-    """Run bodies in processes.
+    """Run bodies in processes of their own.
 
-    What tasks take and return must survive being pickled. Values travel through the process of the engine.
+    What goes there and back is pickled, functions and classes of a notebook too. A worker that is killed, crashes or
+    runs out of memory ends one attempt as Failed, which is retried like any other failure.
 
     Args:
-        workers: how many processes at the most; as many as the machine has cores when not given.
+        workers: how many at the same time; by default as many as the machine has cores.
 
     Raises:
         ValueError: fewer than one worker.
+
+    >>> ProcessExecutor(workers=2).workers
+    2
 
     """
 
@@ -75,439 +78,427 @@ class ProcessExecutor:
         if workers is not None and workers < 1:
             msg = f"workers={shown(workers)} must be at least 1."
             raise ValueError(msg)
-        self.workers = workers if workers is not None else os.cpu_count() or 1
+        self.workers = workers if workers is not None else _cores()
 
     def drive(self, runner: Runner) -> None:
         """Run bodies until all tasks have ended or only a person can go on."""
-        _Pool(runner, self.workers).drive()
+        _Drive(runner, self.workers).drive()
+
+
+def _cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
 
 
 class _Slot:
-    """One worker process and what it was given.
+    """One worker process and what it is at.
 
     Attributes:
-        given: the task runs it has and has not answered, in the order in which it takes them; the first one runs.
-        since: when the first one began.
-        known: the functions it was sent, by number.
-        took: how long its last body took.
+        number: what the nursery calls it.
+        end: our end of its line.
+        box: what it has got already.
+        task: the task run whose body it runs, or `NO_TASK`.
+        is_there: it has said that it is there.
+        is_leaving: it gets nothing more to do.
+        deadline: when the body has to be done.
+        patience: when to stop waiting for its end, after its line was closed.
 
     """
 
-    __slots__ = ("given", "is_killed", "known", "pipe", "process", "since", "took")
+    __slots__ = ("box", "deadline", "end", "is_leaving", "is_there", "number", "patience", "task")
 
-    def __init__(self, process: Any, pipe: Connection) -> None:
-        self.process = process
-        self.pipe = pipe
-        self.given: deque[int] = deque()
-        self.since = 0.0
-        self.known: set[int] = set()
-        self.took = float("inf")
-        self.is_killed = False
-
-
-class _Hand(OneByOne):
-    """Takes in what happened, and asks handlers and triggers on the driving thread; runs no bodies."""
-
-    def __init__(self, runner: Runner, waker: int) -> None:
-        self.waker = waker
-        super().__init__(runner)
-        runner.on_post = self.wake
-
-    def wake(self, _: m.Stimulus) -> None:
-        with contextlib.suppress(OSError):  # full, so it will wake; or closed, so nobody sleeps any more
-            os.write(self.waker, b"!")
+    def __init__(self, number: int, end: KernelEnd) -> None:
+        self.number = number
+        self.end = end
+        self.box = Postbox()
+        self.task = NO_TASK
+        self.is_there = False
+        self.is_leaving = False
+        self.deadline: float | None = None
+        self.patience: float | None = None
 
 
-class _Pool:
-    """The workers of one drive."""
+class _WakingBell(Bell):
+    """A bell that is heard by who waits on lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard, self.rings = socket.socketpair()
+        self.heard.setblocking(False)
+        self.rings.setblocking(False)
+
+    def ring(self) -> None:
+        """Wake the waiter; what does not fit into the line any more would not wake him twice."""
+        super().ring()
+        with contextlib.suppress(OSError):
+            self.rings.send(b"!")
+
+    def hush(self) -> None:
+        """Forget all rings so far."""
+        with contextlib.suppress(OSError):
+            self.heard.recv(4096)
+
+    def close(self) -> None:
+        """Take it down; who still rings it is not heard."""
+        self.heard.close()
+        self.rings.close()
+
+
+class _Drive(OneByOne):
+    """One drive of a run; handlers and triggers are asked on the driving thread, as by the local executor.
+
+    Attributes:
+        slots: the workers, by number.
+        idle: those that are there and have nothing to do.
+        losses: how many workers in a row ended before they were there.
+
+    """
 
     def __init__(self, runner: Runner, limit: int) -> None:
-        self.runner = runner
+        super().__init__(runner)
         self.machine = runner.machine
         self.limit = limit
-        self.slots: list[_Slot] = []
-        self.again: deque[int] = deque()  # given to a worker that was gone before it began with them
-        self.codes: dict[int, bytes] = {}
-        self.alike: dict[tuple[object, ...], int] = {}
-        self.facts = b""
+        self.letters = Letters(runner)
+        self.slots: dict[int, _Slot] = {}
+        self.idle: list[_Slot] = []
+        self.slot_of: dict[int, _Slot] = {}
+        self.watched: set[_Slot] = set()
+        self.losses = 0
         self.selector = selectors.DefaultSelector()
-        self.woken, self.waker = os.pipe()
-        for end in (self.woken, self.waker):
-            os.set_blocking(end, False)
-        self.selector.register(self.woken, selectors.EVENT_READ, None)
-        self.hand = _Hand(runner, self.waker)
+        self.bell = _WakingBell()
+        self.source: Source = process_nursery.borrowed()
+        self.source_file = self.source.fileno()
+        self.listen_to_source()
         runner.stop_body = self.stop_body
+
+    def listen_to_source(self) -> None:
+        if self.source_file is not None:
+            self.selector.register(self.source_file, selectors.EVENT_READ, "source")
+
+    # -- the loop ----------------------------------------------------------------------------------------------------
 
     def drive(self) -> None:
         runner = self.runner
+        before, runner.bell = runner.bell, self.bell
+        self.selector.register(self.bell.heard, selectors.EVENT_READ, "bell")
         try:
             while True:
-                self.hand.turn(at_most=0)
+                self.turn(at_most=0)
                 self.hand_out()
-                if runner.mailbox or self.machine.instructions:
-                    continue
-                if runner.is_over and not self.again:
+                if runner.is_over and not self.slot_of:
                     break
-                self.wait()
+                self.listen(self.seconds_to_wait())
         finally:
-            self.hand.leave()
+            runner.bell = before
             runner.stop_body = None
+            self.leave()
             self.close()
 
-    def wait(self) -> None:
-        """Sleep until something happens, and take it in."""
-        waits = [GLANCE, self.runner.seconds_to_wait(), *(self.seconds_left(slot) for slot in self.slots)]
-        for key, _ in self.selector.select(min(seconds for seconds in waits if seconds is not None)):
-            if key.data is None:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(self.woken, 4096)
-                continue
-            slot = key.data
-            if slot in self.slots:  # else it was dropped for what another event told
-                if key.fileobj is slot.pipe:
+    def seconds_to_wait(self) -> float | None:
+        """Return how long nothing can happen but what is heard on a line."""
+        if self.runner.mailbox or self.machine.instructions:
+            return 0.0
+        waits = [self.runner.seconds_to_wait()]
+        if self.watched:
+            now = _monotonic()
+            waits += [max(0.0, due - now) for slot in self.watched for due in (slot.deadline, slot.patience) if due]
+        if self.source_file is None and len(self.slots) > len(self.idle):
+            waits.append(_GLANCE)
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def listen(self, seconds: float | None) -> None:
+        """Wait until something is heard, and take it in."""
+        has_news = self.source_file is None
+        for key, events in self.selector.select(seconds):
+            if isinstance(slot := key.data, _Slot):
+                if events & selectors.EVENT_WRITE:
+                    self.send_more(slot)
+                if events & selectors.EVENT_READ:
                     self.hear(slot)
-                else:
-                    self.bury(slot)
-        for slot in list(self.slots):
-            if self.seconds_left(slot) == 0.0:
-                self.time_out(slot)
+            elif slot == "bell":
+                self.bell.hush()
+            else:
+                has_news = True
+        if has_news:
+            self.bury()
+        if self.watched:
+            self.look_at_watches()
+
+    def close(self) -> None:
+        """Let all workers go; one that is busy, because the drive was broken off, is stopped."""
+        for slot in self.slots.values():
+            if slot.task != NO_TASK or slot.is_leaving:
+                self.source.kill(slot.number)
+            slot.end.close()
+        self.selector.close()
+        self.bell.close()
+        process_nursery.given_back(self.source)
 
     # -- handing out -------------------------------------------------------------------------------------------------
 
     def hand_out(self) -> None:
-        """Give ready tasks to workers: to those with nothing to do first, then ahead to those with tiny bodies."""
-        while self.again or self.machine.may_start:
-            slot = self.free_slot() or self.slot_ahead()
-            if slot is None:
-                return
-            number = self.again.popleft() if self.again else self.begin()
-            if is_final(self.machine.states[number]):
-                continue  # cancelled while it waited for another worker
-            try:
-                call = self.call(number)
-            except BaseException as error:  # noqa: BLE001 - pickling asks code of a user
-                self.end(self.runner.ending(number, error))
-                continue
-            if slot.given and len(call) > SHORT:
-                self.again.appendleft(number)  # for the next worker that has nothing to do
-                return
-            self.give(slot, number, call)
+        """Hand ready tasks to workers that have nothing to do, and start workers for the rest."""
+        machine, idle = self.machine, self.idle
+        while idle and machine.may_start:
+            self.hand_over(idle.pop(), machine.ready.popleft())
+        if machine.may_start and len(self.slots) < self.limit:
+            starting = sum(not slot.is_there for slot in self.slots.values())
+            for _ in range(min(len(machine.ready) - starting, self.limit - len(self.slots))):
+                self.start_worker()
 
-    def begin(self) -> int:
-        """Take the next ready task."""
-        number = self.machine.ready.popleft()
-        self.machine.started(number, self.runner.clock.now())
-        self.runner.stream.publish()
-        return number
-
-    def free_slot(self) -> _Slot | None:
-        """Return a worker that has nothing to do, a new one if need be."""
-        for slot in self.slots:
-            if not slot.given:
-                return slot
-        return self.start_slot() if len(self.slots) < self.limit else None
-
-    def slot_ahead(self) -> _Slot | None:
-        """Return a worker that may be given one more task than the one it runs."""
-        number = self.again[0] if self.again else self.machine.ready[0]
-        slot = min(self.slots, key=lambda slot: len(slot.given))
-        if slot.took > TINY or len(slot.given) >= AHEAD or self.timeout(number) or self.timeout(slot.given[0]):
-            return None
-        return slot
-
-    def timeout(self, number: int) -> int | None:
-        return self.runner.described(number).timeout
-
-    def call(self, number: int) -> bytes:
-        """Pickle what a body is called with and the facts about its task run.
-
-        Raises:
-            TypeError: something cannot be pickled, with the name of the argument.
-
-        """
-        kwargs = self.runner.arguments(number)
-        facts = facts_of_task(self.runner, number)
-        if facts["given"] is None and facts["loop"] is None and PLAIN.issuperset(map(type, kwargs.values())):
-            return pickle.dumps((kwargs, facts))
-        import cloudpickle  # noqa: PLC0415 - costs more than the engine, and few flows use it
-
+    def start_worker(self) -> None:
+        # numbers are not used twice by one nursery: late news about a worker of an earlier run is about nobody
+        number = next(_numbers)
         try:
-            made: bytes = cloudpickle.dumps((kwargs, facts))
-        except Exception as error:  # noqa: BLE001 - pickling asks code of a user
-            raise _unsendable(f"argument {_culprit(kwargs)}", self.runner.slug(number), error) from None
-        return made
+            end = KernelEnd(self.source.start(number))
+        except OSError:
+            self.replace_source()
+            end = KernelEnd(self.source.start(number))
+        slot = self.slots[number] = _Slot(number, end)
+        self.selector.register(end.line, selectors.EVENT_READ, slot)
+        self.send(slot, self.letters.welcome())
 
-    def body(self, number: int) -> int:
-        """Return the number under which workers know a task: that of the first one which is just the same.
+    def replace_source(self) -> None:
+        """Take another nursery in the place of one that has ended, and all its workers with it."""
+        if self.source_file is not None:
+            self.selector.unregister(self.source_file)
+        for number in list(self.slots):
+            self.take_death(number)
+        self.note_loss("the process which forks them")
+        self.source.close()
+        self.source = process_nursery.borrowed()
+        self.source_file = self.source.fileno()
+        self.listen_to_source()
 
-        Mapped children are the same task, and copies of a task share their attributes until one of them gets its own.
-        """
-        task = self.runner.described(number)
-        alike = id(vars(task)), *sorted(task.tags)
-        return self.alike.setdefault(alike, self.runner.plan.origin(number))
-
-    def code(self, number: int) -> bytes:
-        """Pickle the function of a task.
-
-        Raises:
-            TypeError: it cannot be pickled.
-
-        """
-        body = self.body(number)
-        if body not in self.codes:
-            import cloudpickle  # noqa: PLC0415 - likewise
-
-            try:
-                self.codes[body] = cloudpickle.dumps(body_to_send(self.runner, number))
-            except Exception as error:  # noqa: BLE001 - pickling asks code of a user
-                raise _unsendable("the function", self.runner.slug(number), error) from None
-        return self.codes[body]
-
-    def give(self, slot: _Slot, number: int, call: bytes) -> None:
-        """Send a task to a worker."""
-        body = self.body(number)
+    def hand_over(self, slot: _Slot, task: int) -> None:
+        """Have a worker run the next attempt of a task run."""
+        runner, machine = self.runner, self.machine
+        machine.started(task, runner.clock.now())
+        if runner.stream.readers:
+            runner.stream.publish()
+        token = install_frame(self.frame)
+        self.frame.task = task
         try:
-            code = None if body in slot.known else self.code(number)
-        except TypeError as error:
-            self.end(self.runner.ending(number, error))
+            letter = self.letters.call(task, runner.arguments(task), slot.box)
+        except BaseException as error:  # noqa: BLE001 - e.g. a user's sequence, of which an element is taken
+            self.idle.append(slot)
+            machine.handle(runner.ending(task, error))
+            runner.pump()
             return
-        slot.known.add(body)
-        if not slot.given:
-            slot.since = _monotonic()
-        slot.given.append(number)
-        self.send(slot, pickle.dumps(("do", number, body, code, call)))
+        finally:
+            self.frame.task = NO_TASK
+            restore_frame(token)
+        slot.task = task
+        self.slot_of[task] = slot
+        if timeout := runner.plan.described[task].timeout:
+            slot.deadline = _monotonic() + timeout + _LOADING
+            self.watched.add(slot)
+        self.send(slot, letter)
 
-    def send(self, slot: _Slot, message: bytes) -> None:
-        with contextlib.suppress(OSError):  # it is dead: its sentinel tells, and what it was given is taken back
-            slot.pipe.send_bytes(message)
+    def send(self, slot: _Slot, frames: bytes) -> None:
+        try:
+            slot.end.send(frames)
+        except OSError:  # it has ended: that is heard on the same line
+            return
+        if slot.end.has_more_to_send:
+            self.selector.modify(slot.end.line, selectors.EVENT_READ | selectors.EVENT_WRITE, slot)
+
+    def send_more(self, slot: _Slot) -> None:
+        with contextlib.suppress(OSError):
+            slot.end.send_more()
+            if slot.end.has_more_to_send:
+                return
+        self.selector.modify(slot.end.line, selectors.EVENT_READ, slot)
 
     # -- taking in ---------------------------------------------------------------------------------------------------
 
     def hear(self, slot: _Slot) -> None:
-        """Take in the next message of a worker, which lies in the pipe."""
+        """Take in what a worker says."""
+        for tag, content in slot.end.receive():
+            self.take(slot, tag, content)
+        if not slot.end.is_open and slot.number in self.slots and slot.patience is None:
+            self.selector.unregister(slot.end.line)
+            slot.is_leaving = True
+            self.rest(slot)
+            slot.patience = _monotonic() + _LAST_BREATH
+            self.watched.add(slot)
+
+    def take(self, slot: _Slot, tag: bytes, content: bytes) -> None:
+        if tag in b"vfx":
+            self.take_end(slot, tag, content)
+        elif tag == b"h":
+            slot.is_there = True
+            self.losses = 0
+            self.idle.append(slot)
+        elif tag == b"g":
+            if slot.task != NO_TASK and (timeout := self.runner.plan.described[slot.task].timeout):
+                slot.deadline = _monotonic() + timeout
+        elif tag == b"l":
+            print_log((pickle.loads(content),))  # noqa: S301 - by our own worker
+        elif tag in b"oe":
+            _print(sys.stdout if tag == b"o" else sys.stderr, content)
+        elif tag == b"q":
+            slot.is_leaving = True
+            self.rest(slot)
+
+    def take_end(self, slot: _Slot, tag: bytes, content: bytes) -> None:
+        """Take in how an attempt ended."""
+        runner, machine, task = self.runner, self.machine, slot.task
+        if task == NO_TASK:
+            return  # its body was stopped meanwhile
+        slot.task, slot.deadline = NO_TASK, None
+        del self.slot_of[task]
+        self.watched.discard(slot)
+        self.idle.append(slot)
+        error: BaseException | None = None
+        value: Any = None
+        if tag == b"x":
+            error = RuntimeError(f"its worker process could not load the task: {content.decode()}.")
+        else:
+            try:
+                came: Any = pickle.loads(content)  # noqa: S301 - by our own worker
+                if tag == b"v":
+                    value = came[0]
+                else:
+                    outcome: Outcome = came
+                    value, error = outcome.value, outcome.error
+                    runner.artifacts.update(outcome.artifacts)
+            except BaseException as raised:  # noqa: BLE001 - a class of a user, made anew here, may raise anything
+                error = TypeError(
+                    f"the result of task {shown(runner.slug(task), 60)} cannot be made again here, after it came from "
+                    f"its process: {said(raised)}. Return something that can, or run the flow with executor='threads'."
+                )
+        if error is None:
+            machine.returned(task, value, runner.clock.now())
+        else:
+            machine.handle(runner.ending(task, error))
+
+    def rest(self, slot: _Slot) -> None:
+        """Give a worker nothing more to do."""
+        if slot in self.idle:
+            self.idle.remove(slot)
+
+    # -- workers that end --------------------------------------------------------------------------------------------
+
+    def bury(self) -> None:
+        """Take in which workers have ended."""
         try:
-            message = slot.pipe.recv_bytes()
+            deaths = self.source.deaths()
         except (EOFError, OSError):
-            self.bury(slot)
-        else:
-            self.take(slot, message)
-
-    def take(self, slot: _Slot, message: bytes) -> None:
-        kind, data = message[:1], message[1:]
-        if kind == LOGGED:
-            print_log((pickle.loads(data),))  # noqa: S301 - from our own worker
-        elif kind == PRINTED:
-            stream, text = pickle.loads(data)  # noqa: S301 - likewise
-            getattr(sys, stream).write(text)
-        else:
-            self.take_outcome(slot, kind, data)
-
-    def take_outcome(self, slot: _Slot, kind: bytes, data: bytes) -> None:
-        number = slot.given.popleft()  # they are answered in order
-        slot.since = _monotonic()
-        if kind == VALUE:
-            _, value, slot.took = pickle.loads(data)  # noqa: S301 - likewise
-            self.machine.returned(number, value, self.runner.clock.now())
+            self.replace_source()
             return
-        slot.took = float("inf")
-        try:
-            outcome: Outcome = pickle.loads(data)[1]  # noqa: S301 - likewise
-        except BaseException as error:  # noqa: BLE001 - a class of a user may raise anything when it is made again
-            self.end(self.runner.ending(number, _unreadable(error)))
-            return
-        slot.took = outcome.seconds
-        self.runner.artifacts.update(outcome.artifacts)
-        print_log(outcome.logs)
-        if outcome.error is None:
-            self.machine.returned(number, outcome.value, self.runner.clock.now())
+        for number, code, pid in deaths:
+            self.take_death(number, code, pid)
+
+    def take_death(self, number: int, code: int | None = None, pid: int | None = None) -> None:
+        """Take in that a worker has ended: the attempt it was at is lost, and nothing else."""
+        slot = self.slots.get(number)
+        if slot is None:
+            return  # we have stopped it ourselves
+        for tag, content in slot.end.receive():  # its last words
+            self.take(slot, tag, content)
+        task = slot.task
+        self.strike(slot)
+        if task != NO_TASK:
+            self.lose(task, slot, pid, code)
+        elif not slot.is_there:
+            self.note_loss(f"{_process(pid)} {_how(code)}")
+
+    def lose(self, task: int, slot: _Slot, pid: int | None, code: int | None) -> None:
+        """End an attempt whose worker has ended."""
+        runner = self.runner
+        if slot.patience is not None and slot.patience < 0:
+            how = "closed its line to the kernel, or all its files, and was stopped"
         else:
-            self.end(self.runner.ending(number, outcome.error))
+            how = _how(code)
+        message = f"Its worker {_process(pid)} {how}. Other tasks are not harmed; max_retries= would try it again."
+        error = WorkerLost(message)
+        if runner.raises:
+            runner.machine.handle(runner.ending(task, error))
+        else:
+            runner.machine.handle(m.Ended(task, Failed(message, result=error), runner.clock.now()))
 
-    def end(self, ended: m.Stimulus) -> None:
-        self.machine.handle(ended)
-        self.hand.turn(at_most=0)
+    def note_loss(self, what: str) -> None:
+        self.losses += 1
+        if self.losses >= _HOPELESS:
+            msg = (
+                f"worker processes cannot be started: {what} ended before it could be used, {self.losses} times. What "
+                "it had to say is where this process prints its errors. Run the flow with executor='threads' meanwhile."
+            )
+            raise RuntimeError(msg)
 
-    def bury(self, slot: _Slot) -> None:
-        """Take back what a dead worker was given; the attempt it was at is lost, the others have not begun."""
-        with contextlib.suppress(EOFError, OSError):
-            while slot.pipe.poll():  # what it wrote before it died
-                self.take(slot, slot.pipe.recv_bytes())
-        self.drop(slot)
-        given, slot.given = list(slot.given), deque()
-        if not given:
-            return
-        self.again.extend(given[1:])
-        self.end(self.runner.ending(given[0], WorkerLost(_last_words(slot.process))))
+    def strike(self, slot: _Slot) -> None:
+        """Strike a worker off the books."""
+        del self.slots[slot.number]
+        self.rest(slot)
+        self.watched.discard(slot)
+        if slot.task != NO_TASK:
+            del self.slot_of[slot.task]
+            slot.task = NO_TASK
+        with contextlib.suppress(KeyError, ValueError):  # its line was closed before
+            self.selector.unregister(slot.end.line)
+        slot.end.close()
 
-    def seconds_left(self, slot: _Slot) -> float | None:
-        """Return how long the body of a worker may still take; None when that is not limited."""
-        limit = self.timeout(slot.given[0]) if slot.given else None
-        return None if limit is None else max(0.0, slot.since + limit - _monotonic())
+    # -- stopping bodies ---------------------------------------------------------------------------------------------
 
-    def time_out(self, slot: _Slot) -> None:
-        number, *rest = slot.given
-        slot.given.clear()
-        self.kill(slot)
-        self.again.extend(rest)
-        self.end(m.Ended(number, self.runner.timed_out(number), self.runner.clock.now()))
+    def look_at_watches(self) -> None:
+        """Stop bodies whose time is over, and workers that do not end although they have hung up."""
+        now = _monotonic()
+        for slot in list(self.watched):
+            if slot.patience is not None and 0 <= slot.patience <= now:
+                slot.patience = -1.0  # what it dies of now is us
+                self.source.kill(slot.number)
+            elif slot.deadline is not None and slot.deadline <= now and slot.task != NO_TASK:
+                task = slot.task
+                self.stop(slot)
+                ended = m.Ended(task, self.runner.timed_out(task), self.runner.clock.now())
+                self.machine.handle(ended)
 
-    def stop_body(self, number: int) -> None:
+    def stop_body(self, task: int) -> None:
         """Stop a body whose run was cancelled."""
-        if number in self.again:
-            self.again.remove(number)
-        for slot in self.slots:
-            if number in slot.given:
-                slot.given.remove(number)
-                self.kill(slot)
-                self.again.extend(slot.given)  # asked to stop themselves, one by one
-                slot.given.clear()
-                break
-        why = self.machine.cancelled or "Cancelled."
-        self.machine.handle(m.Ended(number, Cancelled(why), self.runner.clock.now()))
+        slot = self.slot_of.get(task)
+        if slot is not None:
+            self.stop(slot)
+        self.machine.handle(m.Ended(task, Cancelled(self.machine.cancelled or "Cancelled."), self.runner.clock.now()))
 
-    # -- workers -----------------------------------------------------------------------------------------------------
-
-    def start_slot(self) -> _Slot:
-        slot = _started()
-        place = {"path": sys.path, "environ": dict(os.environ), "folder": _folder()}
-        self.slots.append(slot)
-        for end in (slot.pipe, slot.process.sentinel):
-            self.selector.register(end, selectors.EVENT_READ, slot)
-        self.facts = self.facts or _sendable_facts(facts_of_run(self.runner))
-        self.send(slot, pickle.dumps(("run", self.facts, place)))
-        return slot
-
-    def kill(self, slot: _Slot) -> None:
-        slot.process.kill()
-        self.drop(slot)
-
-    def drop(self, slot: _Slot) -> None:
-        """Have no more to do with a worker."""
-        self.slots.remove(slot)
-        for end in (slot.pipe, slot.process.sentinel):
-            self.selector.unregister(end)
-        slot.pipe.close()
-        slot.process.join(PATIENCE)
-        _living.discard(slot.process)
-
-    def close(self) -> None:
-        """Let all workers go; who does not leave soon is made to."""
-        slots, self.slots = self.slots, []
-        for slot in slots:
-            slot.pipe.close()
-        deadline = _monotonic() + PATIENCE
-        for slot in slots:
-            if slot.given:
-                slot.process.kill()
-            slot.process.join(max(0.0, deadline - _monotonic()))
-            if slot.process.is_alive():
-                slot.process.kill()
-                slot.process.join(PATIENCE)
-            _living.discard(slot.process)
-        self.selector.close()
-        os.close(self.woken)
-        os.close(self.waker)
+    def stop(self, slot: _Slot) -> None:
+        """Stop a worker; another one takes its place when there is something to do."""
+        self.source.kill(slot.number)
+        self.strike(slot)
 
 
-_starting = threading.Lock()
-# Workers that live: at the end of the program nobody waits for what their bodies are at.
-_living: set[Any] = set()
+def _process(pid: int | None) -> str:
+    return "process" if pid is None else f"process {pid}"
 
 
-def _kill_all() -> None:
-    for process in list(_living):
-        with contextlib.suppress(Exception):  # it may be gone, or be let go of right now
-            process.kill()
+def _how(code: int | None) -> str:
+    """Say how a process ended.
 
+    >>> _how(-9)
+    'was killed by SIGKILL, probably because memory ran out'
 
-def _started() -> _Slot:
-    """Start a worker process.
-
-    It is forked off a server that has loaded flowbook and nothing of the user's; where there is none, a new interpreter
-    is started. The script that runs here must not be run again over there, so it is hidden meanwhile.
     """
-    import multiprocessing  # noqa: PLC0415 - costs more than the engine
-
-    way = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    starter: Any = multiprocessing.get_context(way)
-    if way == "forkserver":
-        starter.set_forkserver_preload(["flowbook.engine.executors.process_worker", "cloudpickle"])
-    ours, theirs = starter.Pipe()
-    process = starter.Process(target=serve, args=(theirs,), name="flowbook-worker")
-    with _starting:
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            process.start()
-        finally:
-            sys.modules["__main__"] = main
-    theirs.close()
-    if not _living:
-        # after multiprocessing's own, and so called before it, which waits for all children
-        atexit.unregister(_kill_all)
-        atexit.register(_kill_all)
-    _living.add(process)
-    return _Slot(process, ours)
-
-
-def _folder() -> str:
-    try:
-        return os.getcwd()  # noqa: PTH109 - a text is what is sent
-    except OSError:  # it was removed
-        return os.sep
-
-
-def _sendable_facts(facts: Mapping[str, Any]) -> bytes:
-    """Pickle what all attempts have in common; what people gave to the context stays here where it can't be pickled."""
-    import cloudpickle  # noqa: PLC0415 - see above
-
-    def kept(values: Mapping[str, Any]) -> dict[str, Any]:
-        made = {}
-        for key, value in values.items():
-            with contextlib.suppress(Exception):  # whoever asks for it over there is told that it is missing
-                cloudpickle.dumps(value)
-                made[key] = value
-        return made
-
-    sent: bytes = cloudpickle.dumps({**facts, "given": kept(facts["given"]), "parameters": kept(facts["parameters"])})
-    return sent
-
-
-def _culprit(kwargs: Mapping[str, Any]) -> str:
-    """Return the name and the type of the first argument that cannot be pickled."""
-    import cloudpickle  # noqa: PLC0415 - see above
-
-    for key, value in kwargs.items():
-        try:
-            cloudpickle.dumps(value)
-        except Exception:  # noqa: BLE001, PERF203 - likewise
-            return f"{shown(key)}, a {type(value).__name__},"
-    return "(one of the facts about the run)"
-
-
-def _unsendable(what: str, slug: str, error: Exception) -> TypeError:
-    return TypeError(
-        f"{what} of task {shown(slug, 60)} cannot be pickled to go to another process: {said(error, 200)}. "
-        "Give it something that can, or run the flow with executor='threads'."
-    )
-
-
-def _unreadable(error: BaseException) -> TypeError:
-    return TypeError(
-        f"the result cannot be made again here, after it came from its process: {said(error, 300)}. "
-        "Return something that can, or run the flow with executor='threads'."
-    )
-
-
-def _last_words(process: Any) -> str:
-    """Say how a worker process ended."""
-    code = process.exitcode
-    if code is None or code >= 0:
-        how = "" if code is None else f" with exit code {code}"
-        return f"The process that ran the body ended{how} before the body did."
+    if code is None:
+        return "ended with the process that had started it"
+    if not code:
+        return "ended in the middle of its body, which had ended the process or closed its line to the kernel"
+    if code > 0:
+        return f"left with exit code {code} in the middle of its body"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    guess = ", probably because memory ran out" if name == "SIGKILL" else ""
-    return f"The process that ran the body was ended by {name}{guess}."
+    if name == "SIGKILL":
+        return "was killed by SIGKILL, probably because memory ran out"
+    if name in {"SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL"}:
+        return f"crashed with {name}, probably in compiled code"
+    return f"was killed by {name}"
+
+
+def _print(stream: Any, content: bytes) -> None:
+    """Print what a worker has printed; a closed stream here must not end the run."""
+    with contextlib.suppress(Exception):
+        stream.write(content.decode("utf-8", "replace"))
+        stream.flush()
