@@ -390,3 +390,32 @@ def test_a_taker_that_rests_has_the_other_one_looked_after() -> None:
         assert not pool.goes_on(worker, 0, took=0.0)
     assert pool.is_glancing
     assert runner.bell.wait(0)
+
+
+class HalfThere:
+    """A sequence that refuses every other element."""
+
+    def __len__(self) -> int:
+        return 30
+
+    def __getitem__(self, index: int) -> int:
+        if index % 2:
+            raise ValueError(f"no element {index}")
+        return index
+
+
+def test_elements_that_cannot_be_taken_leave_no_worker_away() -> None:
+    @task
+    def elements() -> HalfThere:
+        return HalfThere()
+
+    @task(max_retries=1, retry_delay=dt.timedelta(seconds=0.2))
+    def long(x: int) -> int:
+        time.sleep(0.01)
+        return x
+
+    with Flow("half") as flow:
+        made = long(elements(), mapped=True)
+    run = flow.start(executor="threads", show=False)
+    assert run.wait(10).is_failed()  # it hung: workers counted as away were never called for the second attempts
+    assert sum(child.is_failed() for child in run.children(made)) == 15

@@ -263,6 +263,8 @@ class _Pool:
             except BaseException as raised:  # noqa: BLE001 - a user's sequence may raise anything
                 machine.handle(runner.ending(task, raised))
                 frame.task = worker.task = NO_TASK
+                self.come_back(worker)  # it may have left the rest to others, for a body that never began
+                now = _monotonic()
                 continue
             lock.release()
             try:
