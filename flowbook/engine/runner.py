@@ -189,7 +189,7 @@ class Runner:
     def seconds_to_wait(self) -> float | None:
         """Return how long nothing can happen by itself; None when only a message can change that.
 
-        With a virtual clock and nothing running the time jumps, and the answer is 0.
+        With a virtual clock and nothing running or ready the time jumps, and the answer is 0.
         """
         if self.mailbox:
             return 0.0
@@ -197,8 +197,8 @@ class Runner:
             return None
         due = self.timers[0][0]
         if self.clock.is_virtual:
-            if self.machine.running or self.machine.asking:
-                return None
+            if self.machine.running or self.machine.asking or self.machine.may_start:
+                return None  # what is ready begins now, on whatever thread, and not at a later time
             self.clock.advance(due)
             return 0.0
         return max(0.0, due - self.clock.now())

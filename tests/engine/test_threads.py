@@ -419,3 +419,24 @@ def test_elements_that_cannot_be_taken_leave_no_worker_away() -> None:
     run = flow.start(executor="threads", show=False)
     assert run.wait(10).is_failed()  # it hung: workers counted as away were never called for the second attempts
     assert sum(child.is_failed() for child in run.children(made)) == 15
+
+
+def test_what_is_due_first_is_begun_before_the_virtual_clock_jumps_on() -> None:
+    def later(hours: int) -> Any:
+        @task(name=f"after {hours} h", max_retries=1, retry_delay=dt.timedelta(hours=hours))
+        def again() -> float:
+            if context.task_run_count == 1:
+                raise ValueError("not yet")
+            return 0.0
+
+        return again
+
+    with Flow("hours") as flow:
+        for hours in (1, 2, 3):
+            later(hours)()
+    run = flow.start(executor="threads", show=False, clock="fast")
+    run.wait(10)
+    ended = {event.task: event.at - run.events[0].at for event in run.events if event.state == "Success"}
+    assert {name: round(at / 3600) for name, at in ended.items() if name} == {
+        run.runner.slug(number): int(run.runner.described(number).name.split()[1]) for number in range(3)
+    }
