@@ -9,21 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from flowbook.engine.lazy import held_by
+from flowbook.engine.lazy import held_by, mapped_over
 from flowbook.errors import FlowError, UnknownArgument, giving, shown
 from flowbook.graphs import ancestry
 from flowbook.parameters import Parameter
 from flowbook.serialization import NotCarried
-from flowbook.states import Mapped, State
+from flowbook.states import Cancelled, Mapped, State
 from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from flowbook.edges import Edge
+    from flowbook.engine.flow_run import FlowRun
     from flowbook.flows import Flow
 
-__all__ = ["Part", "kept_states", "part_of"]
+__all__ = ["Part", "kept_states", "part_of", "states_left_by"]
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,18 @@ def _is_there(state: State) -> bool:
 
 
 # -- an earlier run ----------------------------------------------------------------------------------------------------
+
+
+def states_left_by(run: FlowRun) -> dict[Task, State]:
+    """Return the states of all tasks of a run, with the children of mapped tasks that were cancelled half-way."""
+    machine, states = run.runner.machine, run.states
+    if machine.cancelled is not None:
+        for parent, family in machine.families.items():
+            state = machine.states[parent]
+            if isinstance(state, Cancelled):
+                children = machine.states[family.base : family.base + family.width]
+                states[run.runner.plan.tasks[parent]] = mapped_over(state.message or "", children)
+    return states
 
 
 def kept_states(flow: Flow, states: Mapping[Task, State]) -> dict[Task, State]:

@@ -24,7 +24,7 @@ from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.printing import masked_printing
 from flowbook.engine.questions import consult
-from flowbook.engine.restarting import Part, kept_states, part_of
+from flowbook.engine.restarting import Part, kept_states, part_of, states_left_by
 from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
 from flowbook.engine.story import sentence
@@ -263,7 +263,7 @@ def _prepare(
 
 def _resume(run: FlowRun, part: Part | None, options: Mapping[str, Any]) -> FlowRun:
     """Start a new run that goes on where one has failed: what ended well is kept, all else is as it was."""
-    kept = kept_states(run.flow, run.states)
+    kept = kept_states(run.flow, states_left_by(run))
     again = {key: value for key, value in options.items() if key not in _OF_ONE_RUN}
     again["given"] = {}
     again["context"] = run.runner.given

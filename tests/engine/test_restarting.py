@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flowbook import Flow, Parameter, Task, context, resource_manager, signals, states, task, triggers
+from flowbook.engine.executors import ThreadExecutor
 from flowbook.engine.flow_run import FlowRun
 from flowbook.engine.lazy import Holder, lazy_success, mapped_over
 from flowbook.engine.restarting import kept_states
@@ -568,3 +569,36 @@ def test_of_a_mapped_task_the_children_whose_results_are_gone_are_run_again() ->
     assert [child is held for child in kept.map_states] == [True, False]
     assert kept.map_states[1] is None
     assert kept_states(flow, {one: mapped_over("", [held, held])})[one].is_mapped()
+
+
+def test_children_that_ended_well_before_a_cancel_are_not_run_again(counting: Counting) -> None:
+    waits = threading.Event()
+    is_there = threading.Event()
+
+    @task(name="each")
+    def each(x: int) -> int:
+        counting.calls.append(f"each {x}")
+        if x == 2 and not waits.is_set():
+            is_there.set()
+            waits.wait(10)
+        return x * 10
+
+    @task(name="after")
+    def after(x: int) -> int:
+        counting.calls.append(f"after {x}")
+        return x + 1
+
+    with Flow("cancelled") as flow:
+        firsts = each.map([0, 1, 2, 3])
+        seconds = after.map(firsts)
+    run = flow.start(executor=ThreadExecutor(workers=1), show=False)
+    assert is_there.wait(10)
+    run.cancel()
+    assert isinstance(run.wait(10), Cancelled)
+    waits.set()
+    assert counting.since() == ["each 0", "after 0", "each 1", "after 10", "each 2"]
+    again = run.resume()
+    assert again.wait(10).is_successful()
+    assert sorted(counting.since()) == ["after 20", "after 30", "each 2", "each 3"]
+    assert again[seconds].result == [1, 11, 21, 31]
+    assert isinstance(run[firsts], Cancelled)  # what was, stays as it was
