@@ -395,3 +395,23 @@ def test_a_chunk_with_a_lost_worker_fails_as_a_whole_and_others_do_not(dask_proc
     assert [state.result for index, state in enumerate(states) if index not in failed] == [
         index for index in range(24) if index not in failed
     ]
+
+
+def test_a_run_that_waits_for_a_person_keeps_its_cluster_while_others_use_the_executor() -> None:
+    @task(trigger=triggers.manual_only)
+    def approved(x: list[int]) -> int:
+        return sum(x)
+
+    executor = DaskExecutor(cluster_kwargs={"n_workers": 1, "threads_per_worker": 1, "processes": False})
+    with Flow("waits") as waits:
+        made = approved(numbers(4))
+    with Flow("other") as other:
+        found = numbers(3)
+    run = waits.start(executor=executor, show=False)
+    run.wait(30)
+    state = other.run(executor=executor, show=False)
+    assert state.result[found].result == [0, 1, 2]
+    run.resume()
+    assert run.wait(30).is_successful()
+    assert run[made].result == 6
+    executor.close()

@@ -98,6 +98,8 @@ class DaskExecutor:
         self.allow_insecure = allow_insecure
         self.gather_limit = gather_limit
         self._kept_open: Connection | None = None
+        # the clusters of runs that may be taken up again, and need their results
+        self._waiting: dict[Runner, Connection] = {}
         if address is not None:
             self._refuse_plain(address)
 
@@ -118,7 +120,7 @@ class DaskExecutor:
     def drive(self, runner: Runner) -> None:
         """Run bodies until all tasks have ended or only a person can go on."""
         _distributed()
-        connection = self._connection()
+        connection = self._connection(runner)
         if self.watch_worker_status:
             connection.watch_workers()
         try:
@@ -127,9 +129,8 @@ class DaskExecutor:
         finally:
             if connection.is_temporary:
                 if runner.machine.is_parked and not connection.is_lost:
-                    self._kept_open = connection  # the run may be taken up again, and needs its results
+                    self._waiting[runner] = connection
                 else:
-                    self._kept_open = None
                     connection.close(runner.machine.states, self.gather_limit)
 
     def close(self) -> None:
@@ -137,19 +138,23 @@ class DaskExecutor:
         if self._kept_open is not None:
             self._kept_open.close((), 0)
             self._kept_open = None
+        while self._waiting:
+            self._waiting.popitem()[1].close((), 0)
 
     # -- connecting --------------------------------------------------------------------------------------------------
 
-    def _connection(self) -> Connection:
-        if self._kept_open is not None and not self._kept_open.is_lost:
-            return self._kept_open
+    def _connection(self, runner: Runner) -> Connection:
+        waiting = self._waiting.pop(runner, None)
+        if waiting is not None and not waiting.is_lost:
+            return waiting
         if self.client is not None:
             return Connection(self.client)
         from distributed import Client  # noqa: PLC0415 - only where Dask is
 
         options = {"set_as_default": False, **self.client_kwargs}
         if self.address is not None:
-            self._kept_open = Connection(Client(self.address, **options), is_ours=True)
+            if self._kept_open is None or self._kept_open.is_lost:
+                self._kept_open = Connection(Client(self.address, **options), is_ours=True)
             return self._kept_open
         cluster = self._cluster()
         try:
