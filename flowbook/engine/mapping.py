@@ -287,10 +287,17 @@ def _is_troubled(machine: Machine, supplies: tuple[Supply, ...]) -> bool:
     """Tell whether children have more to look at than plain successes."""
     index, states = machine.plan.structure.index, machine.states
     return any(
-        supply.states is not None or type(states[index[supply.edge.upstream_task]]) not in PLAIN
+        supply.states is not None or not _is_plain(supply.edge, states[index[supply.edge.upstream_task]])
         for supply in supplies
         if supply.family is None
     )
+
+
+def _is_plain(edge: Edge, state: State) -> bool:
+    """Tell whether what comes by an edge is nothing but plain successes: looked at once, and not by every child."""
+    if isinstance(state, Mapped) and not edge.mapped:
+        return PLAIN.issuperset(map(type, state.map_states))
+    return type(state) in PLAIN
 
 
 def child_finished(machine: Machine, task: int, *, is_plain: bool) -> None:

@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowbook import Flow, Task, context, signals, task, triggers
+from flowbook import Flow, Task, context, signals, task, triggers, unmapped
+from flowbook.edges import Edge
 from flowbook.engine.machine import Machine
+from flowbook.engine.mapping import was_skipped
 from flowbook.events import fold
 from flowbook.states import (
     Failed,
     Mapped,
     Skipped,
+    State,
     TriggerFailed,
 )
 from tests.engine.mapped_tasks import Run, add, double, gather, kinds, numbers, picky, wait
@@ -437,3 +440,26 @@ def test_ten_thousand_children_cost_no_recursion_and_little_memory() -> None:
         last = gather(mapped)
     state = flow.run(show=False)
     assert state.result[last].result == [8 * x for x in range(10_000)]
+
+
+def test_what_all_children_share_is_looked_at_once_and_not_by_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Edge] = []
+
+    def looking(edge: Edge, state: State) -> bool:
+        looked.append(edge)
+        return was_skipped(edge, state)
+
+    monkeypatch.setattr("flowbook.engine.machine.was_skipped", looking)
+    with Flow("shared") as flow:
+        first = double(numbers(50), mapped=True)
+        shared = wait.map(x=first, y=unmapped(first))
+    state = flow.run(show=False)
+    assert state.result[shared].n_map_states == 50
+    assert len(looked) < 20  # each of 50 children would look through the 50 it shares
+
+
+def test_a_failed_child_among_those_that_all_share_is_seen_by_each(run: Run) -> None:
+    with Flow("shared") as flow:
+        first = picky(numbers(2), mapped=True)
+        shared = wait.map(x=numbers(3), y=unmapped(first))
+    assert kinds(run(flow).result[shared]) == ["TriggerFailed"] * 3
