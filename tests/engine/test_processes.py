@@ -545,3 +545,24 @@ def test_a_program_ends_though_a_run_goes_on_and_leaves_no_worker(tmp_path: Path
             return
         time.sleep(0.05)
     pytest.fail("a worker outlived its program")
+
+
+def test_a_program_that_ends_starts_no_more_workers(tmp_path: Path) -> None:
+    import subprocess
+
+    script = tmp_path / "leaves.py"
+    script.write_text(
+        "import atexit, multiprocessing.util, os, time\n"
+        "from flowbook import Flow, task\n"
+        "atexit.register(time.sleep, 1)  # others have something to do at the end, too\n"
+        "@task\ndef long(x):\n"
+        f"    open({str(tmp_path / 'begun')!r}, 'w').close()\n"
+        "    time.sleep(30)\n"
+        "with Flow('leaves') as flow:\n    long.map(list(range(20)))\n"
+        "flow.start(executor='processes')\n"
+        f"while not os.path.exists({str(tmp_path / 'begun')!r}):\n    time.sleep(0.01)\n"
+    )
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - begun < 20  # a worker started meanwhile would have been waited for
