@@ -200,9 +200,9 @@ def _write(flow: DocumentFlow, output: Path | None, html: Path | None) -> None:
 
 
 def _notebook_text(flow: DocumentFlow) -> str:
-    import nbformat
+    from flowbook.notebook.files import written_node
 
-    return str(nbformat.writes(flow.executed())) + "\n"
+    return written_node(flow.executed_node())
 
 
 def _replace(path: Path, text: Callable[[], str]) -> None:

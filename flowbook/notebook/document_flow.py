@@ -202,6 +202,12 @@ class DocumentFlow(Flow):
 
     def executed(self) -> Any:
         """Return the notebook with the outputs of the last run, as nbformat has it."""
+        from nbformat import from_dict  # noqa: PLC0415 - takes most of a second to load
+
+        return from_dict(self.executed_node())
+
+    def executed_node(self) -> Any:
+        """Return the notebook with the outputs of the last run, as `flowbook.notebook.files` has it."""
         node = copy.deepcopy(self.document.node)
         run = self.last_document_run
         if run is None:
@@ -211,9 +217,7 @@ class DocumentFlow(Flow):
             place, outputs = node.cells[cell.place], run.outputs.get(cell.id)
             place.outputs, place.execution_count = [], None
             if outputs is not None:
-                from nbformat import from_dict  # noqa: PLC0415 - only those who write notebooks need it
-
-                place.outputs = [from_dict(item) for item in outputs.saved()]
+                place.outputs = outputs.saved()
                 place.execution_count = cell.number
         return node
 

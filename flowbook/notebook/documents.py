@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
+from flowbook.notebook.files import read_node
 from flowbook.sources import CellNames, CellSyntaxError, Dependency, analyse, dependencies
 
 if TYPE_CHECKING:
@@ -130,12 +130,8 @@ def read_document(path: str | os.PathLike[str]) -> Document:
 
 
 def _document(path: Path, text: str) -> Document:
-    import nbformat  # noqa: PLC0415 - only those who read notebooks need it
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about ids that are missing: they are given below
-            node = nbformat.reads(text, as_version=4)
+        node = read_node(text)
     except json.JSONDecodeError as error:
         msg = f"{path} is not a notebook: line {error.lineno} is not JSON ({error.msg})."
         raise FlowError(msg) from None
@@ -157,9 +153,11 @@ def _document(path: Path, text: str) -> Document:
 def _cells(node: Any) -> list[CodeCell]:
     found: list[CodeCell] = []
     used: set[str] = set()
+    ids: set[str] = set()
     for place, cell in enumerate(node.cells):
-        if not cell.get("id"):
+        if not cell.get("id") or cell["id"] in ids:
             cell["id"] = f"cell-{place}"  # the same at each reading, unlike nbformat's
+        ids.add(cell["id"])
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         ours = cell.metadata.get("flowbook", {})
