@@ -16,6 +16,8 @@ import flowbook
 from flowbook.notebook import commands
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import RenderableType
 
     from flowbook.engine.flow_run import FlowRun
@@ -129,7 +131,8 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
                     time.sleep(0.1)
                 live.update(_progress(run, feed), refresh=True)
         else:
-            run.subscribe(_print_lines)
+            names = {node.slug: task.name for task, node in flow.nodes.items()}
+            run.subscribe(lambda events: _print_lines(events, names))
             run.wait()
             console.print(_progress(run, feed))
     except KeyboardInterrupt:
@@ -139,12 +142,12 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     return run.state
 
 
-def _print_lines(events: list[Event]) -> None:
+def _print_lines(events: list[Event], names: Mapping[str, str]) -> None:
     """Print each change of state as a line, for a terminal that cannot redraw."""
     for event in events:
         if event.kind == "state":
             when = time.strftime("%H:%M:%S", time.localtime(event.at))
-            click.echo(f"{when}  {event.state:<14} {event.task or 'flow'}")
+            click.echo(f"{when}  {event.state:<14} {names.get(event.task, event.task) or 'flow'}")
 
 
 def _progress(run: FlowRun, feed: Feed) -> RenderableType:

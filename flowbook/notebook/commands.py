@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import os
 import sys
 from pathlib import Path
@@ -38,6 +39,7 @@ _LISTED = 12
     help="Run cells one after another, or side by side where they are independent.",
 )
 @click.option("--to", metavar="CELL", help="Run only what this cell needs, and the cell; its number, name or id.")
+@click.option("--from-failed", is_flag=True, help="Go on where the last run failed: keep the cells that ended well.")
 @click.option("-o", "--output", type=_NOTEBOOK, help="Write the executed notebook to this file.")
 @click.option("--html", type=_NOTEBOOK, help="Write the picture of the run to this file, one HTML page.")
 @click.pass_context
@@ -48,6 +50,7 @@ def run(
     given: tuple[str, ...],
     executor: str,
     to: str | None,
+    from_failed: bool,  # noqa: FBT001 - click gives it by name
     output: Path | None,
     html: Path | None,
 ) -> None:
@@ -67,14 +70,18 @@ def run(
     with _refusals():
         flow = _flow(notebook, to)
         values = _values(flow, given)
-        state = asked.obj(flow, executor=executor, parameters=values)
+        run_it = functools.partial(asked.obj, flow, executor=executor, parameters=values)
+        state = _going_on(flow, values, run_it) if from_failed else run_it()
         failures = flow.failures()
         for line in failures:
             click.echo(f"✗ {line}", err=True)
         for line in _not_run(flow, state):
             click.echo(f"⚑ {line}", err=True)
         _write(flow, output, html)
-    sys.exit(0 if state.is_successful() and not _unexpected(flow) else 1)
+        is_well = state.is_successful() and not _unexpected(flow)
+        if to is None:
+            _keep(flow, values, is_well=is_well)
+    sys.exit(0 if is_well else 1)
 
 
 @click.command()
@@ -137,6 +144,39 @@ def _flow(notebook: Path, to: str | None) -> DocumentFlow:
 
     document = read_document(notebook)
     return flow_of_document(document if to is None else until(document, document.cell(to)))
+
+
+def _going_on(flow: DocumentFlow, values: dict[str, Any], run_it: Callable[..., State]) -> State:
+    """Run a flow with the cells that are kept from the run before; all of it when they cannot be."""
+    from flowbook.notebook.kept import recall
+
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = recall(flow.document, values)
+            more = stack.enter_context(flow.going_on(kept, values))
+        except FlowError as error:
+            click.echo(f"All cells are run: {error}.", err=True)
+            return run_it()
+        cells = flow.document.cells
+        listed = ", ".join(str(cells[at].number) for at in sorted(kept.kept)) or "none"
+        click.echo(f"Kept from the run before, cells: {listed}")
+        for at, why in sorted(kept.again.items()):
+            click.echo(f"{titled(cells[at])} is run again: {why}")
+        return run_it(**more)
+
+
+def _keep(flow: DocumentFlow, values: dict[str, Any], *, is_well: bool) -> None:
+    """Keep what a run that failed has made, for --from-failed."""
+    from flowbook.notebook.kept import forget, keep
+
+    try:
+        if is_well:
+            forget(flow.document.path)
+        else:
+            keep(flow, values)
+            click.echo("Correct it and go on from there: add --from-failed.", err=True)
+    except OSError as error:
+        click.echo(f"What the cells have made could not be kept: {error.strerror}.", err=True)
 
 
 def _values(flow: DocumentFlow, given: Iterable[str]) -> dict[str, Any]:

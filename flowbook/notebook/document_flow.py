@@ -7,6 +7,7 @@ bottom does.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,17 @@ from flowbook.flows import Flow
 from flowbook.notebook.cells import Made
 from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
+from flowbook.notebook.kept import KeptRun, take_back
 from flowbook.notebook.outputs import Outputs
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.parameters import Parameter
 from flowbook.sources import dependencies, outputs, temporaries
+from flowbook.states import Success
 from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from flowbook.engine.flow_run import FlowRun
     from flowbook.states import State
@@ -106,6 +109,13 @@ class DocumentTask(Task):
             raise RuntimeError(msg)
         given = {name: value for name, value in inputs.items() if name in self.parameters and value is not ...}
         run.run(self.cell, self.private, given)
+        return self._made(run)
+
+    def kept_state(self, run: DocumentRun) -> State:
+        """Return the state of this task when its cell need not be run, since its names are there."""
+        return Success("Kept from the run before.", result=self._made(run))
+
+    def _made(self, run: DocumentRun) -> Made:
         names = run.interpreter.namespace
         return Made((name, names[name]) for name in sorted(self.produces) if name in names)
 
@@ -123,6 +133,7 @@ class DocumentFlow(Flow):
         super().__init__(name)
         self.document = document
         self.last_document_run: DocumentRun | None = None
+        self._is_there = False
 
     def run(self, /, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
         """Run the cells and return the flow's final state; takes what `flowbook.Flow.run` takes.
@@ -163,7 +174,34 @@ class DocumentFlow(Flow):
             surroundings.leave()
 
     def _surroundings(self) -> Surroundings:
-        return Surroundings(self.document.path.parent)
+        return Surroundings(None if self._is_there else self.document.path.parent)
+
+    @contextlib.contextmanager
+    def going_on(self, kept: KeptRun, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Take back what an earlier run has left; yield what `run` must be given to go on from there.
+
+        Args:
+            kept: see `flowbook.notebook.kept.recall`.
+            given: values of parameters.
+
+        Raises:
+            FlowError: it cannot be taken back.
+
+        """
+        surroundings, run = self._surroundings(), DocumentRun(self.document)
+        surroundings.enter()
+        self._is_there = True
+        try:
+            take_back(kept, run, given)
+            cells = {self.document.cells[at].id for at in kept.kept}
+            tasks = [task for task in self.nodes if isinstance(task, DocumentTask) and task.cell.id in cells]
+            yield {"context": {_RUN: run}, "task_states": {task: task.kept_state(run) for task in tasks}}
+        except BaseException:
+            run.interpreter.close()
+            raise
+        finally:
+            self._is_there = False
+            surroundings.leave()
 
     def _in_namespace(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         name = getattr(kwargs.get("executor"), "name", kwargs.get("executor"))

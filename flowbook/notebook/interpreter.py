@@ -127,7 +127,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self._as_main(), collecting(outputs, self.publisher):
+        with self.as_main(), collecting(outputs, self.publisher):
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -243,7 +243,7 @@ class Interpreter:
         return made
 
     @contextlib.contextmanager
-    def _as_main(self) -> Iterator[None]:
+    def as_main(self) -> Iterator[None]:
         """Let pickles and the like find what cells define where they look for it: in ``__main__``."""
         with self._lock:
             if not self._users:

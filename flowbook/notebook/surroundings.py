@@ -24,16 +24,18 @@ class Surroundings:
     the settings and the backend of matplotlib: figures become outputs of their cell.
 
     Args:
-        folder: of the notebook.
+        folder: of the notebook; None stays where it is and changes nothing.
 
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self._undo: list[Callable[[], object]] = []
 
     def enter(self) -> None:
         """Go there."""
+        if self.folder is None:
+            return
         environment, path, filters = dict(os.environ), list(sys.path), list(warnings.filters)
         self._undo.append(lambda: _restore_environment(environment))
         self._undo.append(lambda: sys.path.__setitem__(slice(None), path))

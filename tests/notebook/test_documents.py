@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,9 @@ from nbclient import NotebookClient
 from flowbook import Flow
 from flowbook.cli import main
 from flowbook.errors import FlowError
+from flowbook.notebook.document_flow import DocumentRun
 from flowbook.notebook.documents import read_document
+from flowbook.notebook.kept import kept_file
 
 POINT = """class Point:
     count = 0
@@ -135,6 +138,12 @@ NOTEBOOKS: dict[str, list[str]] = {
     ],
 }
 
+# All that is there at the end: names and what their values look like.
+AT_THE_END = """import re as _re, types as _types
+print({_name: _re.sub(r' at 0x\\w+', '', repr(_value)) for _name, _value in sorted(globals().items())
+       if not _name.startswith('_') and _name not in {'In', 'Out', 'exit', 'quit', 'get_ipython', 'open', 'input'}
+       and not isinstance(_value, _types.ModuleType)})"""
+
 # How often notebooks run with cells in random order; FLOWBOOK_RANDOM_ORDERS=200 for a long look.
 ORDERS = int(os.environ.get("FLOWBOOK_RANDOM_ORDERS", "3"))
 
@@ -164,7 +173,7 @@ def words(cell: Any) -> list[tuple[str, str]]:
 
 @cache
 def by_a_kernel(name: str, folder: Path) -> list[list[tuple[str, str]]]:
-    path = written(folder / "kernel.ipynb", NOTEBOOKS[name])
+    path = written(folder / "kernel.ipynb", [*NOTEBOOKS[name], AT_THE_END])
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute()
     return [words(cell) for cell in notebook.cells]
@@ -182,7 +191,15 @@ def test_a_notebook_file_says_what_it_says_in_a_kernel(
 ) -> None:
     expected = by_a_kernel(name, folder)
     monkeypatch.chdir(tmp_path)
-    flow = Flow.from_notebook(written(tmp_path / "notebook.ipynb", NOTEBOOKS[name]))
+    flow = Flow.from_notebook(written(tmp_path / "notebook.ipynb", [*NOTEBOOKS[name], AT_THE_END]))
+    run_cell, chance = DocumentRun.run, random.Random(7)
+
+    def after_a_while(*words_given: Any) -> None:
+        if executor == "threads":
+            time.sleep(chance.random() * 0.005)  # cells begin and end in another order each time
+        run_cell(*words_given)
+
+    monkeypatch.setattr(DocumentRun, "run", after_a_while)
     for _ in range(1 if executor == "local" else ORDERS):
         state = flow.run(show=False, executor=executor)
         assert state.is_successful(), flow.failures()
@@ -335,3 +352,59 @@ def test_old_formats_and_cells_without_ids_are_taken(tmp_path: Path) -> None:
     flow = Flow.from_notebook(path)
     assert flow.run(show=False).is_successful()
     assert words(flow.executed().cells[1]) == [("execute_result", "2")]
+
+
+TO_BE_MENDED = [
+    "import math\n\nclass Row:\n    def __init__(self, x):\n        self.x = x",
+    "factor = 2\ndef scaled(x):\n    return x * factor",
+    "with open('runs.txt', 'a') as file:\n    print('load', file=file)\nbase = [Row(1), Row(2)]",
+    "rows = list(base)\nalias = rows",
+    "count = len(base)\nprint(count)",
+    "rows.append(Row(3))\ntotal = scaled(math.floor(BROKEN))",
+    "total, len(rows), rows is alias, isinstance(base[0], Row), count",
+    "apart = (n for n in [5])",
+    "next(apart)",
+]
+
+
+@pytest.fixture(autouse=True)
+def _private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def test_a_run_goes_on_from_the_failed_cell_and_ends_as_a_whole_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "mend.ipynb", TO_BE_MENDED)
+    assert run_line("run", str(path)).exit_code == 1
+    written(path, [cell.replace("BROKEN", "3.5") for cell in TO_BE_MENDED])
+    out = tmp_path / "out.ipynb"
+    done = run_line("run", str(path), "--from-failed", "-o", str(out))
+    assert done.exit_code == 0, done.output
+    # the cell that failed had appended a row before: what it appended to is made anew
+    assert "cell 4 is run again: rows, which cell 6 needs, was changed since" in done.output
+    assert "cell 9 is run again: apart cannot be pickled" in done.output
+    assert "Kept from the run before, cells: 1, 2, 3, 5\n" in done.output
+    assert (tmp_path / "runs.txt").read_text() == "load\n"
+    cells = nbformat.read(out, as_version=4).cells
+    assert words(cells[4]) == [("stdout", "2\n")]
+    assert words(cells[6]) == [("execute_result", "(6, 3, True, True, 2)")]
+    assert words(cells[8]) == [("execute_result", "5")]
+    assert not kept_file(path).exists()  # it ended well, so nothing is left to go on from
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="modes and owners of files are POSIX's")
+def test_what_others_could_have_written_is_not_unpickled(tmp_path: Path) -> None:
+    path = written(tmp_path / "mend.ipynb", ["a = 1", "1 / 0"])
+    assert run_line("run", str(path)).exit_code == 1
+    assert kept_file(path).stat().st_mode & 0o777 == 0o600
+    kept_file(path).chmod(0o622)
+    done = run_line("run", str(path), "--from-failed")
+    assert "can be written by others than you" in done.output
+    assert "Kept from" not in done.output
+
+
+def test_what_cannot_be_gone_on_from_is_run_whole_with_the_reason(tmp_path: Path) -> None:
+    path = written(tmp_path / "mend.ipynb", ["a = 1", "b = a", "b / 0"])
+    first = run_line("run", str(path), "--from-failed")
+    assert "All cells are run: no run of mend.ipynb that failed was kept" in first.output
+    written(path, ["a = 1", "b / 1"])
+    assert "cells were deleted or moved" in run_line("run", str(path), "--from-failed").output
