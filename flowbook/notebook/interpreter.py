@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import atexit
 import contextlib
 import contextvars
 import inspect
@@ -64,9 +65,8 @@ class Interpreter:
         self.name = name
         self._sources = sources
         home = tempfile.mkdtemp(prefix="flowbook-ipython-")
-        self._remove_home = weakref.finalize(
-            self, shutil.rmtree, home, ignore_errors=True
-        )  # also when nobody closes us
+        # removed with the interpreter, whether somebody closes it or not
+        self._remove_home = weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
         config = Config()
         config.HistoryManager.enabled = False
         module = types.ModuleType("__main__", "Automatically created module for IPython interactive environment")
@@ -77,6 +77,8 @@ class Interpreter:
         shell: Any = _Shell
         self.shell: Any = shell.instance(**options) if self._is_first else shell(**options)
         sys.modules["__main__"] = main
+        # it would clear the names when the program ends, and keep every shell alive until then
+        atexit.unregister(self.shell.atexit_operations)
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
         self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)

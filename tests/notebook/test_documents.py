@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -246,6 +247,19 @@ def test_each_run_begins_with_no_names_and_a_restart_keeps_them(tmp_path: Path) 
     flow.last_document_run.interpreter.namespace["ok"] = 6
     again = flow.last_run.resume()
     assert again.wait(20).is_successful()
+
+
+def test_many_runs_leave_nothing_for_the_end_of_the_program(tmp_path: Path) -> None:
+    from flowbook.notebook.interpreter import _Shell
+
+    def shells() -> int:
+        gc.collect()
+        return sum(type(one) is _Shell for one in gc.get_objects())
+
+    flow, before = Flow.from_notebook(written(tmp_path / "many.ipynb", ["a = 1", "%precision 3"])), shells()
+    for _ in range(8):
+        assert flow.run(show=False).is_successful()
+    assert shells() <= before + 2  # the last one, and one that this process may still know as its own
 
 
 def run_line(*words_given: str) -> Any:
