@@ -11,24 +11,28 @@ import ast
 import asyncio
 import dataclasses
 import inspect
-import itertools
 import linecache
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.flows import Flow
+from flowbook.hashing import token
+from flowbook.notebook.settings import Settings
+from flowbook.notebook.shelf import Shelf, show_value
+from flowbook.notebook.versions import uses_of, versions
+from flowbook.signals import ENDRUN
 from flowbook.sources import CellNames, analyse, dependencies, outputs, temporaries
-from flowbook.states import State, Success
+from flowbook.states import Cached
 from flowbook.tasks.base import Task
 from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
     from types import CodeType
 
-__all__ = ["CellTask", "Made", "Notebook", "Overlay", "TaskCell", "notebook"]
+__all__ = ["CellTask", "Made", "Overlay", "TaskCell", "flow_of", "names_of", "run_code"]
 
 DEFAULT_FLOW = "notebook"
 
@@ -44,6 +48,11 @@ class TaskCell:
         names: what the code reads and writes.
         retries, delay, trigger: as for `flowbook.Task`.
         given: which of reads and writes were said rather than inferred: "in", "out".
+        timeout: how long an attempt may take.
+        cache: how long the result stands while code and inputs are unchanged.
+        after: the names of tasks that it waits for.
+        tags: words to find it by.
+        source: the text of the cell as it stands in the document.
 
     """
 
@@ -55,6 +64,16 @@ class TaskCell:
     delay: dt.timedelta | None = None
     trigger: Callable[..., Any] = all_successful
     given: frozenset[str] = field(default=frozenset())
+    timeout: dt.timedelta | None = None
+    cache: dt.timedelta | None = None
+    after: tuple[str, ...] = ()
+    tags: frozenset[str] = frozenset()
+    source: str = ""
+
+    @property
+    def filename(self) -> str:
+        """What tracebacks call it."""
+        return f"<task {self.name}>"
 
 
 class Made(dict[str, Any]):
@@ -74,6 +93,12 @@ class CellTask(Task):
         namespace: where the code runs.
         private: names that it makes for itself alone: loop variables and the like. Cells that run side by side may
             use the same ones.
+        shelf: where its outputs and results are kept.
+
+    Attributes:
+        needs: the names that it reads, also through functions that it calls.
+        incoming: which version of a name it gets, where several cells make one: ``df@2``.
+        parameters: those of its inputs that are parameters of the flow.
 
     """
 
@@ -83,6 +108,7 @@ class CellTask(Task):
         produces: frozenset[str],
         namespace: dict[str, Any],
         private: frozenset[str] = frozenset(),
+        shelf: Shelf | None = None,
     ) -> None:
         super().__init__(
             name=cell.name,
@@ -90,21 +116,52 @@ class CellTask(Task):
             max_retries=cell.retries,
             retry_delay=cell.delay,
             trigger=cell.trigger,
+            timeout=cell.timeout,
+            tags=cell.tags,
         )
         self.cell = cell
         self.produces = produces
         self.namespace = namespace
         self.private = private
+        self.shelf = shelf
+        self.needs: frozenset[str] = frozenset()
+        self.incoming: dict[str, str] = {}
+        self.parameters: frozenset[str] = frozenset()
 
-    def run(self, **inputs: Any) -> dict[str, Any]:  # noqa: ARG002 - the values are in the namespace already
+    def run(self, **inputs: Any) -> dict[str, Any]:
         """Run the code and return what it made, by name.
 
         Raises:
             NameError: the code ended without making a name that it was said or seen to make.
+            ENDRUN: nothing had to be done, since code and inputs are unchanged.
 
         """
         __tracebackhide__ = True  # IPython leaves our frames out: a traceback begins in the cell
-        run_code(self.cell.code, f"<task {self.cell.name}>", self.namespace, self.private)
+        # what a cell gets from another one is in the namespace already; parameters are not
+        self.namespace.update({name: inputs[name] for name in self.parameters if name in inputs})
+        if self.shelf is None:
+            return self._made()
+        if self.cell.cache is None:
+            with self.shelf.recording(self.cell.id):
+                return self._made()
+        fingerprint = token([self.cell.code, sorted(self.needs), [self.namespace.get(name) for name in self.needs]])
+        kept = self.shelf.taken(self.cell.id, fingerprint, self.cell.cache)
+        if kept is not None:
+            self.namespace.update(kept)
+            msg = "Kept: code and inputs are unchanged."
+            raise ENDRUN(Cached(msg, result=Made((name, kept[name]) for name in sorted(self.produces & kept.keys()))))
+        with self.shelf.recording(self.cell.id):
+            made = self._made()
+        # all that the code binds: cells that are no tasks may read what no task does
+        bound = (self.cell.names.writes | self.cell.names.maybe_writes | self.produces) - self.private
+        values = {name: self.namespace[name] for name in bound if name in self.namespace}
+        if not self.shelf.keep(self.cell.id, fingerprint, values):
+            self.logger.warning("The result cannot be pickled, so it is not kept for the next run.")
+        return made
+
+    def _made(self) -> dict[str, Any]:
+        __tracebackhide__ = True
+        run_code(self.cell.code, self.cell.filename, self.namespace, self.private)
         sure = self.cell.names.writes if "out" not in self.cell.given else self.produces
         missing = sorted(name for name in self.produces & sure if name not in self.namespace)
         if missing:
@@ -152,12 +209,14 @@ def run_code(code: str, filename: str, namespace: dict[str, Any], private: froze
     # tracebacks show the cell's own lines
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     tree = ast.parse(code, filename)
-    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) and not _is_quiet(code) else None
+    last = tree.body[-1] if tree.body else None
+    shown_last = tree.body.pop() if isinstance(last, ast.Expr) and not _is_quiet(code) else None
     try:
         _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace, names)
-        if last is not None:
-            shown_last = ast.Interactive([last])
-            _execute(compile(shown_last, filename, "single", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace, names)
+        if isinstance(shown_last, ast.Expr):
+            expression = ast.Expression(shown_last.value)
+            code_of_last = compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            show_value(_execute(code_of_last, namespace, names))
     finally:
         namespace.update(names)
 
@@ -167,201 +226,106 @@ def _is_quiet(code: str) -> bool:
     return code.rstrip().endswith(";")
 
 
-def _execute(code: CodeType, namespace: dict[str, Any], names: Overlay) -> None:
+def _execute(code: CodeType, namespace: dict[str, Any], names: Overlay) -> Any:
     __tracebackhide__ = True
     made = eval(code, namespace, names)  # noqa: S307 - running the notebook's cells is what we are for
-    if inspect.iscoroutine(made):
-        _finish(made)
+    return _finish(made) if inspect.iscoroutine(made) and code.co_flags & inspect.CO_COROUTINE else made
 
 
-def _finish(coroutine: Any) -> None:
+def _finish(coroutine: Any) -> Any:
     """Run a coroutine to its end, also on a thread where a loop is running already."""
+    __tracebackhide__ = True
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        asyncio.run(coroutine)
-        return
+        return asyncio.run(coroutine)
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only where a loop runs on this thread
 
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, coroutine).result()
+        return pool.submit(asyncio.run, coroutine).result()
 
 
-class Notebook:
-    """The task cells of this kernel, by flow, and the flows made of them.
-
-    Args:
-        namespace: where their code runs.
-
-    """
-
-    def __init__(self, namespace: dict[str, Any]) -> None:
-        self.namespace = namespace
-        self.cells: dict[str, dict[str, TaskCell]] = {}
-        self._flows: dict[str, tuple[tuple[TaskCell, ...], Flow]] = {}
-        self._ended: dict[str, _Ended] = {}
-        self._endings = itertools.count(1)
-
-    def put(self, cell: TaskCell, flow: str = DEFAULT_FLOW) -> None:
-        """Add a cell, or replace what stood under its id; its place in the order stays.
-
-        Raises:
-            FlowError: another cell of the flow has the same name, or the code cannot be read for names.
-
-        """
-        cells = self.cells.setdefault(flow, {})
-        twin = next((other for other in cells.values() if other.name == cell.name and other.id != cell.id), None)
-        if twin is not None:
-            msg = (
-                f"another cell of flow {shown(flow)} is already the task {shown(cell.name)}. Give this one a name: "
-                f"%%task {cell.name}_2, or let go of the other: %flowbook forget {cell.name}"
-            )
-            raise FlowError(msg)
-        if cell.names.opaque and not {"in", "out"} <= cell.given:
-            msg = (
-                f"task {shown(cell.name)}: {cell.names.opaque}, so what it reads and makes cannot be seen. "
-                "Say it: %%task --in a b --out c"
-            )
-            raise FlowError(msg)
-        cells[cell.id] = cell
-
-    def forget(self, name: str, flow: str = DEFAULT_FLOW) -> None:
-        """Let go of a task cell.
-
-        Raises:
-            FlowError: there is none of that name.
-
-        """
-        cells = self.cells.get(flow, {})
-        found = next((key for key, cell in cells.items() if cell.name == name), None)
-        if found is None:
-            known = [cell.name for cell in cells.values()]
-            msg = f"no cell is the task {shown(name)}.{nearest(name, known)} Task cells: {', '.join(known) or 'none'}."
-            raise FlowError(msg)
-        del cells[found]
-
-    def flow(self, name: str = DEFAULT_FLOW) -> Flow:
-        """Return the flow of these cells; the same object as long as no cell changed.
-
-        Raises:
-            FlowError: no cell belongs to a flow of that name.
-
-        """
-        cells = tuple(self.cells.get(name, {}).values())
-        if not cells:
-            known = ", ".join(key for key, value in self.cells.items() if value) or "none"
-            msg = f"no task cells belong to flow {shown(name)} (flows with cells: {known}). Begin a cell with %%task."
-            raise FlowError(msg)
-        kept = self._flows.get(name)
-        if kept is None or kept[0] != cells:
-            self._flows[name] = kept = (cells, flow_of(name, cells, self.namespace))
-        return kept[1]
-
-    def run(self, name: str = DEFAULT_FLOW, *, to: str | None = None, **options: Any) -> State:
-        """Run the flow of these cells, and remember how each ended.
-
-        Args:
-            name: of the flow.
-            to: the id of a cell: run only it and what is upstream and has not succeeded with the code it has now.
-            **options: as for `flowbook.Flow.run`.
-
-        """
-        flow = self.flow(name)
-        if to is not None:
-            flow, options["task_states"] = self._towards(flow, to)
-        kept = options.get("task_states", {})
-        state: State = flow.run(**options)
-        whole = self.flow(name)
-        for task in flow.sorted_tasks():
-            if isinstance(task, CellTask) and task not in kept:
-                upstream = self._serials(whole.upstream_tasks(task))
-                ended = state.result[task]
-                self._ended[task.cell.id] = _Ended(task.cell.code, ended, next(self._endings), upstream)
-        return state
-
-    def _towards(self, flow: Flow, cell_id: str) -> tuple[Flow, Mapping[Task, State]]:
-        """Return the part of a flow that leads to a cell, and the states of what need not run again."""
-        goal = next(task for task in flow.nodes if isinstance(task, CellTask) and task.cell.id == cell_id)
-        wanted = ancestry(flow, goal)
-        kept: dict[Task, State] = {}
-        for task in flow.sorted_tasks():
-            if task not in wanted or task is goal or not isinstance(task, CellTask):
-                continue
-            upstream = [edge.upstream_task for edge in flow.edges_to(task)]
-            # fresh: it ran with the code it has, on what its upstream cells made last, and those are fresh themselves
-            known = self._ended.get(task.cell.id)
-            if (
-                known is not None
-                and known.is_fresh(task.cell.code, self._serials(upstream))
-                and kept.keys() >= set(upstream)
-            ):
-                kept[task] = known.state
-        part = Flow(flow.name)
-        for task in flow.sorted_tasks():
-            if task in wanted:
-                part.add_task(task)
-                for edge in flow.edges_to(task):
-                    if task not in kept:
-                        part.add_edge(edge.upstream_task, task, edge.key)
-        return part, kept
-
-    def _serials(self, tasks: Iterable[Task]) -> dict[str, int]:
-        """Return which of its endings each cell task is at."""
-        return {
-            task.cell.id: self._ended[task.cell.id].serial
-            for task in tasks
-            if isinstance(task, CellTask) and task.cell.id in self._ended
-        }
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """How a cell ended last: with which code, on which endings of its upstream cells, as which ending of its own."""
-
-    code: str
-    state: State
-    serial: int
-    upstream: Mapping[str, int]
-
-    def is_fresh(self, code: str, upstream: Mapping[str, int]) -> bool:
-        """Tell whether the cell would do the same again."""
-        return isinstance(self.state, Success) and self.code == code and self.upstream == upstream
-
-
-def ancestry(flow: Flow, goal: Task) -> set[Task]:
-    """Return a task and all that is upstream of it."""
-    found = {goal}
-    stack = [goal]
-    while stack:
-        for upstream in flow.upstream_tasks(stack.pop()) - found:
-            found.add(upstream)
-            stack.append(upstream)
-    return found
-
-
-def flow_of(name: str, cells: tuple[TaskCell, ...], namespace: dict[str, Any]) -> Flow:
+def flow_of(
+    name: str,
+    cells: Sequence[TaskCell],
+    namespace: dict[str, Any],
+    settings: Settings | None = None,
+    shelf: Shelf | None = None,
+) -> Flow:
     """Make the flow of cells in document order.
 
     Args:
         name: of the flow.
         cells: in the order in which they stand.
         namespace: where they run.
+        settings: what a ``%%flow`` cell says.
+        shelf: where outputs and results are kept.
+
+    Raises:
+        FlowError: ``--after`` names a task that is not there, or tasks wait for each other.
 
     """
-    flow = Flow(name)
-    read = [cell.names for cell in cells]
-    tasks = []
-    for cell, made, private in zip(cells, outputs(read), temporaries(read), strict=True):
+    settings = settings or Settings()
+    flow = Flow(name, **settings.options)
+    parameters = {key: flow.add_task(parameter) for key, parameter in settings.parameters.items()}
+    # the parameters are read like a first cell that makes them all
+    first = [CellNames(writes=frozenset(parameters))] if parameters else []
+    read = [*first, *(cell.names for cell in cells)]
+    tasks: list[CellTask] = []
+    uses = uses_of(read)
+    numbers = versions(uses)
+    for place, cell in enumerate(cells, len(first)):
+        made, private = outputs(read)[place], temporaries(read)[place]
         produces = cell.names.writes if "out" in cell.given else frozenset(made)
-        tasks.append(flow.add_task(CellTask(cell, produces, namespace, frozenset(private) - produces)))
+        task = CellTask(cell, produces, namespace, frozenset(private) - produces, shelf)
+        task.needs = frozenset(uses[place].reads)
+        tasks.append(flow.add_task(task))
     for found in dependencies(read):
-        upstream, downstream = tasks[found.upstream], tasks[found.downstream]
+        downstream = tasks[found.downstream - len(first)]
         keys = [key for key in found.names if found.kind == "data" and key.isidentifier()]
-        for key in keys:
-            flow.add_edge(upstream, downstream, key)
-        if not keys:
-            flow.add_edge(upstream, downstream)
+        if parameters and found.upstream == 0:
+            _connect_parameters(flow, [parameters[key] for key in found.names], downstream, frozenset(keys))
+            continue
+        _connect(flow, tasks[found.upstream - len(first)], downstream, keys)
+        downstream.incoming.update(
+            {key: f"{key}@{numbers[key][found.upstream]}" for key in keys if len(numbers.get(key, ())) > 1}
+        )
+    _connect_said(flow, tasks)
     return flow
+
+
+def _connect(flow: Flow, upstream: Task, downstream: Task, keys: Iterable[str]) -> None:
+    """Connect two cells; a name that two cells may have made comes to its reader under the key once."""
+    bound = {edge.key for edge in flow.edges_to(downstream)}
+    free = [key for key in keys if key not in bound]
+    for key in free:
+        flow.add_edge(upstream, downstream, key)
+    if not free and not any(edge.upstream_task is upstream for edge in flow.edges_to(downstream)):
+        flow.add_edge(upstream, downstream)
+
+
+def _connect_parameters(flow: Flow, parameters: Iterable[Task], downstream: CellTask, keys: frozenset[str]) -> None:
+    for parameter in parameters:
+        if parameter.name in keys:
+            _connect(flow, parameter, downstream, [parameter.name])
+            downstream.parameters |= {parameter.name}
+        else:
+            _connect(flow, parameter, downstream, [])
+
+
+def _connect_said(flow: Flow, tasks: list[CellTask]) -> None:
+    """Add the edges that ``--after`` says."""
+    known = {task.name: task for task in tasks}
+    for task in tasks:
+        for name in task.cell.after:
+            if name not in known:
+                msg = (
+                    f"task {shown(task.name)} runs after {shown(name)}, which no cell is.{nearest(name, known)} "
+                    f"Task cells: {', '.join(known)}."
+                )
+                raise FlowError(msg)
+            _connect(flow, known[name], task, [])
+    flow.validate()
 
 
 def names_of(code: str, reads: list[str] | None, writes: list[str] | None) -> CellNames:
@@ -379,14 +343,3 @@ def names_of(code: str, reads: list[str] | None, writes: list[str] | None) -> Ce
     if writes is not None:
         names = dataclasses.replace(names, writes=frozenset(writes), maybe_writes=frozenset())
     return names
-
-
-_notebooks: dict[int, Notebook] = {}
-
-
-def notebook(namespace: dict[str, Any]) -> Notebook:
-    """Return the task cells of a namespace; one `Notebook` per namespace."""
-    kept = _notebooks.get(id(namespace))
-    if kept is None:
-        kept = _notebooks[id(namespace)] = Notebook(namespace)
-    return kept

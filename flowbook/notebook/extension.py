@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from IPython import get_ipython
 
 from flowbook.errors import FlowError
-from flowbook.notebook.cells import notebook
+from flowbook.notebook.book import notebook
 from flowbook.notebook.magics import FlowbookMagics
 
 if TYPE_CHECKING:

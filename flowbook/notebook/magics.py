@@ -14,7 +14,8 @@ from IPython.display import display
 
 from flowbook import triggers
 from flowbook.errors import FlowbookError, nearest, shown
-from flowbook.notebook.cells import DEFAULT_FLOW, Notebook, TaskCell, names_of, notebook
+from flowbook.notebook.book import DEFAULT_FLOW, Notebook, notebook
+from flowbook.notebook.cells import TaskCell, names_of
 from flowbook.sources import CellSyntaxError
 
 if TYPE_CHECKING:

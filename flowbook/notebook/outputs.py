@@ -257,3 +257,13 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
 
 # How many cells back a display may still be updated in.
 _KEPT = 1000
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Let what this context prints and shows pass while the block lasts."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -353,7 +353,9 @@ def _flowing(edge: Edge) -> str:
     """Write an edge's name as it is written in the flow."""
     if edge.key is None:
         return "flatten"
-    return f"flatten({clean(edge.key)})" if edge.flattened else clean(edge.key)
+    # cells of a notebook may make a name several times: which one flows here?
+    key = getattr(edge.downstream_task, "incoming", {}).get(edge.key, edge.key)
+    return f"flatten({clean(key)})" if edge.flattened else clean(key)
 
 
 def _time_room(card: NodeCard, shape: Shape) -> float:

@@ -8,7 +8,8 @@ import pytest
 
 from flowbook import states
 from flowbook.errors import FlowError
-from flowbook.notebook.cells import Notebook, TaskCell, names_of, run_code
+from flowbook.notebook.book import Notebook
+from flowbook.notebook.cells import TaskCell, names_of, run_code
 
 
 def cell(name: str, code: str, **options: Any) -> TaskCell:
