@@ -297,9 +297,7 @@ class Notebook:
             ended = states[task]
             if isinstance(task, CellTask) and task not in kept and ended.is_finished():
                 upstream = self._serials(whole, whole.upstream_tasks(task))
-                self._ended[task.cell.id] = Ended(
-                    task.cell.code, ended, next(self._endings), upstream, run, task
-                )
+                self._ended[task.cell.id] = Ended(task.cell.code, ended, next(self._endings), upstream, run, task)
 
     def _parameters(self, flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that were chosen for parameters, and note which are new."""
@@ -319,7 +317,8 @@ class Notebook:
     def _check_problems(self, flow: str, running: set[str]) -> None:
         found = [problem for problem in self.problems(flow) if problem.reader in running]
         if found:
-            order = "" if self.document else " (The order of cells is the one in which they were first run.)"
+            is_guessed = not self.document and any(problem.kind == "ambiguous" for problem in found)
+            order = "\n(Cells stand in the order in which they were first run.)" if is_guessed else ""
             raise FlowError("\n".join(problem.text for problem in found) + order)
 
     # -- out of date -------------------------------------------------------------------------------------------------

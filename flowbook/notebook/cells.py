@@ -268,8 +268,7 @@ def flow_of(
     settings = settings or Settings()
     flow = Flow(name, **settings.options)
     parameters = {key: flow.add_task(parameter) for key, parameter in settings.parameters.items()}
-    # the parameters are read like a first cell that makes them all
-    first = [CellNames(writes=frozenset(parameters))] if parameters else []
+    first = settings.read()
     read = [*first, *(cell.names for cell in cells)]
     tasks: list[CellTask] = []
     uses = uses_of(read)

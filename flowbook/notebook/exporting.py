@@ -47,12 +47,26 @@ def script_of(book: Notebook, name: str) -> str:
     words = _words([*flow.parameters(), *tasks], {one for cell in names for one in cell.writes | cell.reads})
     blocks = [_head(name, book, tasks)]
     blocks += [f"# {cell.name}\n{cell.code.strip()}" for cell in cells if cell.id in shared]
-    blocks += [f"@task\ndef {words[one]}(value):\n    global {one.name}\n    {one.name} = value" for one in _given(flow)]
+    blocks += [_setter(words[one], one.name) for one in _given(flow)]
     places = {cell.id: place for place, cell in enumerate(cells)}
     blocks += [_function(task, words[task], private[places[task.cell.id]]) for task in tasks]
-    blocks.append("\n".join(_building(flow, name, tasks, words)))
+    options = book.settings(name).options
+    if options:
+        blocks.append(f"# settings of the flow\n{book.settings(name).code.strip()}")
+    said = "".join(f", {option}={option}" for option in options)
+    blocks.append("\n".join(_building(flow, f"{name!r}{said}", tasks, words)))
     blocks.append('if __name__ == "__main__":\n    flow.run()')
-    return "\n\n\n".join(blocks) + "\n"
+    script = "\n\n\n".join(blocks) + "\n"
+    try:
+        compile(script, "<script>", "exec")
+    except SyntaxError as error:
+        msg = f"{error.msg}: {shown((error.text or '').strip())} cannot stand in a function. Rewrite that line."
+        raise FlowError(msg) from None
+    return script
+
+
+def _setter(word: str, name: str) -> str:
+    return f"@task\ndef {word}(value):\n    global {name}\n    {name} = value"
 
 
 def _given(flow: Flow) -> list[Task]:
@@ -95,9 +109,11 @@ def _words(tasks: list[Task], taken: set[str]) -> dict[Task, str]:
 
 def _head(name: str, book: Notebook, tasks: list[CellTask]) -> str:
     lines = [f'"""The flow {name}, exported from the task cells of a notebook."""', ""]
-    if any(task.cell.delay or task.cell.timeout or task.cell.cache for task in tasks):
+    if any(task.cell.retries or task.cell.timeout for task in tasks):
         lines += ["from datetime import timedelta", ""]
-    lines.append(f"from flowbook import Flow, {'Parameter, ' if book.settings(name).parameters else ''}task, triggers")
+    needed = ["Flow", "Parameter" if book.settings(name).parameters else "", "task"]
+    needed.append("triggers" if any(task.cell.trigger is not all_successful for task in tasks) else "")
+    lines.append(f"from flowbook import {', '.join(filter(None, needed))}")
     return "\n".join(lines)
 
 
@@ -154,13 +170,14 @@ def _decorator(task: CellTask) -> str:
     return f"@task({', '.join(options)})"
 
 
-def _building(flow: Flow, name: str, tasks: list[CellTask], words: dict[Task, str]) -> Iterator[str]:
+def _building(flow: Flow, arguments: str, tasks: list[CellTask], words: dict[Task, str]) -> Iterator[str]:
     """Write the block that builds the flow; functions are tasks already, so the variables have other names."""
-    yield f"with Flow({name!r}) as flow:"
+    yield f"with Flow({arguments}) as flow:"
     for one in _given(flow):
         default = "" if one.required else f", default={one.default!r}"  # type: ignore[attr-defined]
         yield f"    of_{words[one]} = {words[one]}(Parameter({one.name!r}{default}))"
     for task in tasks:
-        before = [f"of_{words[one]}" for one in flow.sorted_tasks() if one in flow.upstream_tasks(task) and one in words]
+        upstream = flow.upstream_tasks(task)
+        before = [f"of_{words[one]}" for one in flow.sorted_tasks() if one in upstream and one in words]
         said = f"upstream_tasks=[{', '.join(before)}]" if before else ""
         yield f"    of_{words[task]} = {words[task]}({said})"

@@ -19,6 +19,14 @@ __all__ = ["current", "load"]
 def load(shell: Any) -> None:
     """Register the magics in a shell."""
     shell.register_magics(FlowbookMagics(shell))
+    if getattr(shell, "kernel", None) is not None:
+        shell.events.register("pre_run_cell", lambda _info: _delete(shell))
+
+
+def _delete(shell: Any) -> None:
+    """Forget the cells that JupyterLab says were deleted since something ran last."""
+    said = shell.kernel.get_parent("shell").get("metadata", {}).get("deletedCells") or ()
+    notebook(shell.user_ns).delete(str(one) for one in said)
 
 
 def current(flow: str) -> Flow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import linecache
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -12,6 +13,7 @@ from flowbook.contexts import context
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.flows import Flow
 from flowbook.parameters import Parameter
+from flowbook.sources import CellNames, analyse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +49,19 @@ class Settings:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
+
+    def read(self) -> list[CellNames]:
+        """Return the parameters as a first cell that makes them all; nothing when there are none."""
+        if not self.parameters:
+            return []
+        # of numbers and texts it is known that nobody changes them in place
+        plain = [
+            f"{name} = {parameter.default!r}"
+            for name, parameter in self.parameters.items()
+            if type(parameter.default) in {bool, int, float, str}
+        ]
+        names = analyse("\n".join(plain))
+        return [dataclasses.replace(names, writes=frozenset(self.parameters))]
 
 
 def read_settings(flow: str, code: str, namespace: Mapping[str, Any]) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowbook.notebook.versions import uses_of, versions
-from flowbook.sources import CellNames, dependencies
+from flowbook.sources import dependencies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,10 @@ def dependencies_told(book: Notebook, flow: str) -> str:
 
 def _told(book: Notebook, flow: str) -> Iterator[str]:
     book.flow(flow)  # says what is wrong with the flow as a whole
-    cells, parameters = book.ordered(flow), book.settings(flow).parameters
-    first = [CellNames(writes=frozenset(parameters))] if parameters else []
+    cells, first = book.ordered(flow), book.settings(flow).read()
     read = [*first, *(cell.names for cell in cells)]
     numbers = versions(uses_of(read))
-    names = [*(["the parameters"] if parameters else []), *(cell.name for cell in cells)]
+    names = [*(["the parameters"] if first else []), *(cell.name for cell in cells)]
     found = dependencies(read)
     if not book.document:
         yield "Cells stand in the order in which they were first run: the front end did not send the document's."
