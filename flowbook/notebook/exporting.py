@@ -43,6 +43,8 @@ def script_of(book: Notebook, name: str) -> str:
     names = [cell.names for cell in cells]
     private = temporaries(names)
     shared = {cells[place].id for place in shared_cells(names) if not _has_options(cells[place])}
+    if len(shared) == len(cells):
+        shared = set()  # a flow has tasks
     tasks = [task for task in flow.sorted_tasks() if isinstance(task, CellTask) and task.cell.id not in shared]
     words = _words([*flow.parameters(), *tasks], {one for cell in names for one in cell.writes | cell.reads})
     blocks = [_head(name, book, tasks)]
