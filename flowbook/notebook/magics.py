@@ -35,7 +35,7 @@ _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "min": "minutes"
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong as a magic does, and does not end the kernel."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         made, unknown = super().parse_known_args(args, namespace)
         if unknown:  # said here, where the options of the verb are known
             self.error(f"unrecognized arguments: {' '.join(unknown)}")

@@ -40,3 +40,29 @@ def test_cells_build_a_flow_and_a_renamed_cell_stays_itself(open_notebook: OpenN
     notebook.run_cell(5)
     assert notebook.output_text(5) == "[3, 2, 1] 3 ['load', 'tidy', 'largest_row']"
     notebook.screenshot("task-cells")
+
+
+DELETE = """async index => {
+    const { shell, commands } = window.jupyterapp;
+    shell.currentWidget.content.activeCellIndex = index;
+    await commands.execute("notebook:delete-cell");
+}"""
+
+
+def test_who_reads_what_a_deleted_cell_made_is_told_so(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(
+        [
+            "%load_ext flowbook",
+            "import flowbook; print(flowbook.__file__)",
+            "%%task load\nprint('loading')\nraw = [3, 1, 2]",
+            "%%task clean\nprint('cleaning')\nrows = sorted(raw)",
+            "%flowbook run",
+        ]
+    )
+    for index in range(4):
+        notebook.run_cell(index)
+    assert notebook.output_text(3) == "cleaning"
+    notebook.page.evaluate(DELETE, 2)
+    notebook.run_cell(3)
+    assert "'clean' needs raw, which the forgotten cell 'load' made" in notebook.output_text(3)
+    assert "%flowbook restore load" in notebook.output_text(3)

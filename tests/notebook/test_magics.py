@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,14 @@ def test_a_kept_cell_shows_again_what_it_showed(say: Say) -> None:
     assert told.endswith("load: Cached. Kept: code and inputs are unchanged.\n")
 
 
-def test_a_traceback_begins_in_the_cell_and_has_none_of_our_frames(say: Say) -> None:
-    told = say("%%task clean\nx = 1\ny = x / 0")
+@pytest.mark.parametrize("executor", ["local", "threads"])
+def test_a_traceback_begins_in_the_cell_and_has_none_of_our_frames(say: Say, shell: Any, executor: str) -> None:
+    say(f"%%flow\nexecutor = '{executor}'")
+    told = say("%%task clean --timeout 5s\nx = 1\ny = x / 0")
+    error = notebook(shell.user_ns).ended("clean").state.result  # type: ignore[union-attr]
+    begins = [frame.filename for frame in traceback.extract_tb(error.__traceback__) if "<task" in frame.filename]
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "engine" in frame.filename]
+    assert (len(begins), ours) == (1, [])
     assert "File <task clean>:2" in told
     assert "----> 2 y = x / 0" in told
     assert "flowbook/" not in told.replace("\\", "/")
