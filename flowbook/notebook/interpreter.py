@@ -23,12 +23,14 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO, RichOutput
+from traitlets import Type
 from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
-from flowbook.notebook.outputs import Outputs, collecting, current_outputs
+from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
 from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
@@ -42,8 +44,24 @@ __all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
 
+class _Displays(DisplayPublisher):
+    """Shows for the cell that runs, also while cells of another interpreter run beside it."""
+
+    def publish(self, data: Any, metadata: Any = None, *args: Any, **more: Any) -> None:
+        """Show something."""
+        if not take_display(data, metadata, more.get("transient"), update=more.get("update", False)):
+            super().publish(data, metadata, *args, **more)
+
+    def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's own signature
+        """Forget what was shown."""
+        if not take_clear(wait=wait):
+            super().clear_output(wait)  # type: ignore[no-untyped-call]
+
+
 class _Shell(InteractiveShell):
     """A shell without terminal, history file, or configuration of the person's own."""
+
+    display_pub_class = Type(_Displays)
 
     def enable_gui(self, gui: Any = None) -> None:
         """Take no event loop of a window system in: figures are drawn into the notebook."""
@@ -72,10 +90,8 @@ class Interpreter:
         module = types.ModuleType("__main__", "Automatically created module for IPython interactive environment")
         options: dict[str, Any] = {"config": config, "ipython_dir": home, "user_module": module}
         main = sys.modules["__main__"]
-        self._is_first = not InteractiveShell.initialized()
-        # display() and matplotlib ask for *the* shell of a process; in a kernel there is one already
         shell: Any = _Shell
-        self.shell: Any = shell.instance(**options) if self._is_first else shell(**options)
+        self.shell: Any = shell(**options)
         sys.modules["__main__"] = main
         # it would clear the names when the program ends, and keep every shell alive until then
         atexit.unregister(self.shell.atexit_operations)
@@ -90,7 +106,6 @@ class Interpreter:
         self._owner: dict[str, int] = {}
         self._lock = threading.Lock()
         self._users = 0
-        self._before: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
 
@@ -103,15 +118,13 @@ class Interpreter:
 
     @property
     def publisher(self) -> Any:
-        """The display publisher of this process."""
-        return InteractiveShell.instance().display_pub if InteractiveShell.initialized() else None
+        """The display publisher of this process, where it is not one of ours."""
+        shell = _the_shell()
+        return None if isinstance(shell, _Shell | None) else shell.display_pub
 
     def close(self) -> None:
-        """Let go of the shell and the event loop; the names stay."""
+        """Let go of the event loop; the names stay."""
         self._stop_loop()
-        if self._is_first and InteractiveShell.initialized() and InteractiveShell.instance() is self.shell:
-            type(self.shell).clear_instance()
-            self._is_first = False
         self._remove_home()
 
     # -- running -----------------------------------------------------------------------------------------------------
@@ -246,18 +259,18 @@ class Interpreter:
 
     @contextlib.contextmanager
     def as_main(self) -> Iterator[None]:
-        """Let pickles and the like find what cells define where they look for it: in ``__main__``."""
-        with self._lock:
+        """Let others find us where they look: pickles what cells define in ``__main__``, `display` the shell."""
+        with _running_lock:
             if not self._users:
-                self._before, sys.modules["__main__"] = sys.modules["__main__"], self.module
+                _take_the_stage(self)
             self._users += 1
         try:
             yield
         finally:
-            with self._lock:
+            with _running_lock:
                 self._users -= 1
                 if not self._users:
-                    sys.modules["__main__"] = self._before
+                    _leave_the_stage(self)
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""
@@ -282,6 +295,41 @@ class Interpreter:
                 shown.append(RichOutput(item["data"], item["metadata"]))
         if kept:
             self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
+
+
+def _the_shell() -> Any:
+    """Return the shell which ``display()`` and matplotlib ask for: there is one in a process."""
+    return InteractiveShell.instance() if InteractiveShell.initialized() else None
+
+
+# Interpreters in which a cell runs now, and what was there before the first of them.
+_running: list[Interpreter] = []
+_running_lock = threading.Lock()
+_before: list[Any] = []
+
+
+def _take_the_stage(interpreter: Interpreter) -> None:
+    if not _running:
+        _before[:] = sys.modules["__main__"], _the_shell()
+    _running.append(interpreter)
+    _set_main(interpreter.module, interpreter.shell)
+
+
+def _leave_the_stage(interpreter: Interpreter) -> None:
+    _running.remove(interpreter)
+    if _running:
+        _set_main(_running[-1].module, _running[-1].shell)
+    else:
+        _set_main(*_before)
+        _before.clear()
+
+
+def _set_main(module: Any, shell: Any) -> None:
+    sys.modules["__main__"] = module
+    if isinstance(_the_shell(), _Shell | None):  # the one of a kernel stays
+        for one in _Shell.__mro__:
+            if issubclass(one, InteractiveShell):
+                one._instance = shell  # noqa: SLF001 - instance() would make a new one
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Outputs", "collecting", "current_outputs"]
+__all__ = ["Outputs", "collecting", "current_outputs", "take_clear", "take_display"]
 
 
 class Outputs:
@@ -134,6 +134,29 @@ class _Stream:
         return getattr(self.beneath, name)
 
 
+def take_display(data: Any, metadata: Any, transient: Any, *, update: bool = False) -> bool:
+    """Take what is shown for the cell that runs in this context; False when none does."""
+    outputs = _current.get()
+    if outputs is None:
+        return False
+    if update:
+        display_id = str((transient or {}).get("display_id", ""))
+        for one in [outputs, *_others(outputs)]:
+            one.update(data, metadata, display_id)
+    else:
+        outputs.show(data, metadata, transient)
+    return True
+
+
+def take_clear(*, wait: bool) -> bool:
+    """Forget the outputs of the cell that runs in this context; False when none does."""
+    outputs = _current.get()
+    if outputs is None:
+        return False
+    outputs.clear(wait=wait)
+    return True
+
+
 class _Publisher:
     """Stands before a display publisher's ``publish`` and ``clear_output``."""
 
@@ -150,22 +173,12 @@ class _Publisher:
         update: bool = False,
         **more: Any,
     ) -> None:
-        outputs = _current.get()
-        if outputs is None:
+        if not take_display(data, metadata, transient, update=update):
             self.publish(data, metadata, *args, transient=transient, update=update, **more)
-        elif not update:
-            outputs.show(data, metadata, transient)
-        else:
-            display_id = str((transient or {}).get("display_id", ""))
-            for one in [outputs, *_others(outputs)]:
-                one.update(data, metadata, display_id)
 
     def clear(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's own signature
-        outputs = _current.get()
-        if outputs is None:
+        if not take_clear(wait=wait):
             self.clear_output(wait)
-        else:
-            outputs.clear(wait=wait)
 
     def put(self) -> None:
         self.publisher.publish, self.publisher.clear_output = self.take, self.clear
