@@ -240,7 +240,7 @@ class LiveView implements View {
     const id = crypto.randomUUID();
     this.model = pressed(this.model, id, verb);
     if (this.isDeaf) this.model = unanswered(this.model, id);
-    this.channel.send({ type: "command", run, id, verb });
+    this.channel.send({ type: "command", run, id, verb, node: -1 });
     this.later(ANSWER_TIME, (model) => unanswered(model, id));
     this.schedule();
   }
