@@ -128,6 +128,11 @@ class CellTask(Task):
         self.incoming: dict[str, str] = {}
         self.parameters: frozenset[str] = frozenset()
 
+    @property
+    def cell_id(self) -> str:
+        """The id of its cell."""
+        return self.cell.id
+
     def run(self, **inputs: Any) -> dict[str, Any]:
         """Run the code and return what it made, by name.
 

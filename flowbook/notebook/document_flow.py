@@ -100,6 +100,11 @@ class DocumentTask(Task):
         self.private = private
         self.parameters = parameters
 
+    @property
+    def cell_id(self) -> str:
+        """The id of its cell."""
+        return self.cell.id
+
     def run(self, **inputs: Any) -> dict[str, Any]:
         """Run the cell and return what it made that other cells read, by name."""
         __tracebackhide__ = True

@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowbook.configuration import config
-from flowbook.errors import shown
+from flowbook.errors import FlowError, shown
 from flowbook.utilities.logging import get_logger
 from flowbook.view.feed import Feed
 from flowbook.view.protocol import (
@@ -179,7 +179,13 @@ class Hub:
             return Acknowledged(
                 command.run, command.id, command.verb, ok=False, at=at, said="The run has already ended."
             )
-        getattr(run, command.verb)()
+        try:
+            if command.verb == "retry":
+                run.retry(run.runner.plan.tasks[command.node])
+            else:
+                getattr(run, command.verb)()
+        except (FlowError, IndexError) as error:
+            return Acknowledged(command.run, command.id, command.verb, ok=False, at=at, said=str(error))
         return Acknowledged(command.run, command.id, command.verb, ok=True, at=at, said=_SAID[command.verb])
 
     def _say_trouble(self, words: str) -> None:
@@ -272,6 +278,7 @@ _SAID = {
     "pause": "Nothing new is started until you resume.",
     "resume": "Going on.",
     "step": "One more task is started.",
+    "retry": "It is tried again.",
 }
 
 hub = Hub()
