@@ -21,6 +21,8 @@ import nbformat
 
 App = Literal["lab", "notebook"]
 
+ROOT = Path(__file__).parents[2]
+
 START_TIMEOUT = 90.0  # seconds; 4 to 20 are usual
 
 # Settings of JupyterLab's plugins, which Notebook 7 shares.
@@ -154,16 +156,21 @@ def _command(server: JupyterServer) -> list[str]:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Keep the person's own Jupyter out; the environment's share/jupyter, with our labextension, stays in."""
+    """Keep the person's own Jupyter out, and have this checkout's package and labextension found before installed ones."""
+    extensions = home / "share" / "labextensions"
+    extensions.mkdir(parents=True)
+    (extensions / "jupyter-flowbook").symlink_to(ROOT / "flowbook" / "labextension")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
     return kept | {
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_PATH": str(home / "share"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONWARNINGS": "default",
     }
 
