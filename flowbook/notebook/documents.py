@@ -7,6 +7,7 @@ cells without ids get some.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from flowbook.sources import CellNames, CellSyntaxError, Dependency, analyse, de
 if TYPE_CHECKING:
     import os
 
-__all__ = ["CodeCell", "Document", "read_document"]
+__all__ = ["CodeCell", "Document", "document_of", "read_document"]
 
 # Tags and roles that leave a cell out of the flow.
 _LEFT_OUT = frozenset({"skip", "skip-execution"})
@@ -147,6 +148,11 @@ def _document(path: Path, text: str) -> Document:
     if language.lower() not in {"python", "python3", "ipython"}:
         msg = f"{path} is a notebook of {shown(language)}; only Python notebooks can be run as flows."
         raise FlowError(msg)
+    return document_of(node, path)
+
+
+def document_of(node: Any, path: Path) -> Document:
+    """Return the document of a notebook, as nbformat has it; cells without an id get one."""
     return Document(path, node, tuple(_cells(node)))
 
 
@@ -177,6 +183,7 @@ def _cells(node: Any) -> list[CodeCell]:
     return found
 
 
+@functools.lru_cache(4096)
 def _read(source: str) -> tuple[CellNames, CellSyntaxError | None]:
     try:
         return analyse(source), None

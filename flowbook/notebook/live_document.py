@@ -1,0 +1,353 @@
+"""The open notebook as a flow: its cells as they stand in the page, run in the names of the running kernel.
+
+Nothing has to be written into the notebook. What ran well is known by its text and by what its upstream cells made, so
+that only what failed, was changed, or follows from that is run again; cells that a person ran by hand count as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowbook.errors import FlowError, shown
+from flowbook.hashing import token
+from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
+from flowbook.notebook.documents import CodeCell, Document, document_of
+from flowbook.notebook.files import Node
+from flowbook.notebook.interpreter import Interpreter
+from flowbook.notebook.outputs import Outputs, current_outputs
+from flowbook.notebook.surroundings import Surroundings
+from flowbook.states import Success
+from flowbook.view.feed import Feed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from flowbook.engine.flow_run import FlowRun
+    from flowbook.flows import Flow
+    from flowbook.states import State
+    from flowbook.tasks.base import Task
+    from flowbook.view.protocol import CellText
+
+__all__ = ["Ended", "LiveDocument", "LiveInterpreter"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a cell ended last.
+
+    Attributes:
+        source: which it ran with.
+        state: in which it ended.
+        serial: the number of this ending.
+        upstream: on which endings of what is upstream it ran, by id.
+        attempt: which attempt it was.
+        started, at: when it began and ended, seconds since the epoch.
+        by_hand: a person ran it, not the flow.
+
+    """
+
+    source: str
+    state: State
+    serial: int
+    upstream: Mapping[str, int]
+    attempt: int = 1
+    started: float | None = None
+    at: float | None = None
+    by_hand: bool = False
+
+
+class LiveInterpreter(Interpreter):
+    """Runs cells in the namespace and with the shell of the running kernel.
+
+    Args:
+        shell: of the kernel.
+        name: of the notebook, for tracebacks.
+
+    """
+
+    def __init__(self, shell: Any, name: str) -> None:  # another start, since all of it is there already
+        self._begin({}, name)
+        self.shell = shell
+        self.module = shell.user_module
+        self.namespace = shell.user_ns
+        self._hidden = set(shell.user_ns_hidden)
+
+    def _remember(self, number: int) -> None:
+        """Make `_` and the like what they would be if all cells above had run just before."""
+        before = [self._shown[one] for one in sorted(self._shown, reverse=True) if one < number]
+        for name, value in zip(("_", "__", "___"), before, strict=False):
+            self.namespace[name] = value
+
+    def _show(self, number: int, value: Any) -> None:
+        outputs = current_outputs()
+        data, metadata = self.shell.display_formatter.format(value)
+        if data and outputs is not None:
+            outputs.result(data, metadata, None)
+        self._shown[number] = value
+
+    def close(self) -> None:
+        """Keep everything: the kernel goes on."""
+
+    def capturing(self) -> Any:
+        """Let `%%capture` keep what cells print and show while they run side by side; call what is returned after."""
+        magics = self.shell.magics_manager.magics["cell"]
+        before = magics.get("capture")
+        magics["capture"] = self._capture
+        return lambda: magics.__setitem__("capture", before)
+
+
+class LiveRun(DocumentRun):
+    """One run of the open notebook; tells of outputs as they come."""
+
+    def __init__(self, document: Document, interpreter: LiveInterpreter, made: Callable[[str], Outputs]) -> None:
+        super().__init__(document, interpreter)
+        self.made = made
+
+    def new_outputs(self, cell: CodeCell) -> Outputs:
+        """Return where the outputs of a cell go."""
+        return self.made(cell.id)
+
+
+class LiveFlow(DocumentFlow):
+    """The flow of the open notebook; all its runs share the names of the kernel."""
+
+    def __init__(self, name: str, document: Document, run: Callable[[Document], DocumentRun]) -> None:
+        super().__init__(name, document)
+        self._new_run = run
+
+    def _names_for_run(self, *, is_kept: bool) -> DocumentRun:  # noqa: ARG002 - those of the kernel in any case
+        return self._new_run(self.document)
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(None)  # a kernel is where its notebook is
+
+
+class LiveDocument:
+    """What is known of the cells of an open notebook.
+
+    Args:
+        shell: of the kernel.
+        changed: called with the id of a cell when its outputs have changed.
+
+    Attributes:
+        document: the notebook as it was told last.
+        flow: its flow, or None when it has no code.
+        ended: how cells ended last, by id.
+        outputs: what they printed and showed in the flow's last run of them, by id.
+
+    """
+
+    def __init__(self, shell: Any, changed: Callable[[str], object] = lambda _cell: None) -> None:
+        self.shell = shell
+        self.changed = changed
+        self.document: Document | None = None
+        self.flow: DocumentFlow | None = None
+        self.last_run: FlowRun | None = None
+        self.ended: dict[str, Ended] = {}
+        self.outputs: dict[str, Outputs] = {}
+        self._told: tuple[str, tuple[CellText, ...]] | None = None
+        self._interpreter: LiveInterpreter | None = None
+        self._numbers = itertools.count(1)
+        self._chosen: dict[str, Any] = {}
+        self._values: dict[str, tuple[int, Any]] = {}
+
+    # -- what the page tells -------------------------------------------------------------------------------------------
+
+    def see(self, name: str, cells: Sequence[CellText]) -> None:
+        """Take the cells as they stand in the page, in document order."""
+        told = (name, tuple(cells))
+        if told == self._told:
+            return
+        self._told = told
+        node = Node(
+            nbformat=4,
+            nbformat_minor=5,
+            metadata=Node(),
+            cells=[
+                Node(
+                    id=cell.cell, cell_type="code", source=cell.source, metadata=Node(tags=list(cell.tags)), outputs=[]
+                )
+                for cell in cells
+            ],
+        )
+        document = document_of(node, Path(name))
+        if self.document is not None and _is_same(document, self.document):
+            return
+        self.document = document
+        self.flow = flow_of_document(document, kind=self._empty_flow) if document.cells else None
+
+    def _empty_flow(self, name: str, document: Document) -> LiveFlow:
+        return LiveFlow(name, document, self._new_run)
+
+    def _new_run(self, document: Document) -> LiveRun:
+        if self._interpreter is None:
+            self._interpreter = LiveInterpreter(self.shell, document.path.stem)
+        return LiveRun(document, self._interpreter, self._new_outputs)
+
+    def _new_outputs(self, cell: str) -> Outputs:
+        made = self.outputs[cell] = Outputs(changed=lambda: self.changed(cell))
+        self.changed(cell)
+        return made
+
+    def by_hand(self, cell: str, source: str, state: State, started: float, at: float) -> None:
+        """Note that a person ran a cell."""
+        self.outputs.pop(cell, None)  # those are in the page, and nowhere else
+        task = self._task_of(cell)
+        upstream = self._serials(self.flow.upstream_tasks(task)) if self.flow is not None and task is not None else {}
+        self.ended[cell] = Ended(source, state, next(self._numbers), upstream, 1, started, at, by_hand=True)
+
+    # -- out of date ---------------------------------------------------------------------------------------------------
+
+    def is_dirty(self, cell: CodeCell) -> bool:
+        """Tell whether a cell was changed after it ran last."""
+        known = self.ended.get(cell.id)
+        return known is not None and known.source.strip() != cell.source.strip()
+
+    def stale(self) -> frozenset[str]:
+        """Return the cells, by id, of which something upstream was changed, or has run again since."""
+        found: dict[Task, bool] = {}
+        for task in self._tasks():
+            known, upstream = self.ended.get(task.cell.id), self._flow().upstream_tasks(task)
+            found[task] = known is not None and (
+                known.upstream != self._serials(upstream)
+                or any(
+                    found.get(one) or (isinstance(one, DocumentTask) and self.is_dirty(one.cell)) for one in upstream
+                )
+            )
+        return frozenset(task.cell.id for task in self._tasks() if found[task])
+
+    def fresh(self) -> dict[Task, State]:
+        """Return the states of tasks that would do the same again, and need not."""
+        kept: dict[Task, State] = {}
+        run = self._new_run(self._flow().document)
+        stale = self.stale()
+        for task in self._tasks():
+            known = self.ended.get(task.cell.id)
+            if known is None or not isinstance(known.state, Success) or self.is_dirty(task.cell):
+                continue
+            above = [one for one in self._flow().upstream_tasks(task) if isinstance(one, DocumentTask)]
+            if task.cell.id not in stale and all(one in kept for one in above):
+                kept[task] = task.kept_state(run)
+        return kept
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def run(
+        self, *, to: str = "", from_failed: bool = False, parameters: Mapping[str, Any] | None = None, **options: Any
+    ) -> State:
+        """Run the flow in the names of the kernel, or a part of it.
+
+        Args:
+            to: the id of a cell: only it is run, and what it needs and is out of date.
+            from_failed: only what has not ended well with the text it has now, and what follows from that.
+            parameters: values for parameters.
+            **options: as for `flowbook.Flow.run`.
+
+        Raises:
+            FlowError: there is no such cell, or nothing to run.
+
+        """
+        flow = self._flow()
+        values = self._parameters(flow, parameters or {})
+        kept: dict[Task, State] = {}
+        if to:
+            goal = self._task_of(to)
+            if goal is None:
+                msg = f"cell {shown(to)} is no task: it is empty, or left out with the tag skip."
+                raise FlowError(msg)
+            above = _above(flow, goal) - {goal}
+            kept = {task: state for task, state in self.fresh().items() if task in above}
+            options["until"] = goal
+        elif from_failed:
+            kept = self.fresh()
+        if kept:
+            options["task_states"] = kept
+        interpreter = self._new_run(flow.document).interpreter
+        assert isinstance(interpreter, LiveInterpreter)
+        undo = interpreter.capturing()
+        try:
+            state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
+            return state
+        finally:
+            undo()
+            self.remember(flow, kept)
+
+    def remember(self, flow: Flow, kept: Iterable[Task] = ()) -> None:
+        """Note how cells have ended in the last run of a flow."""
+        run = flow.last_run
+        if run is None:
+            return
+        self.last_run = run
+        states, looks = run.states, Feed(run.runner).snapshot(0.0).nodes
+        again = set(flow.nodes) - set(kept)
+        for number, task in enumerate(run.runner.plan.tasks):
+            if not isinstance(task, DocumentTask) or task not in again or not states[task].is_finished():
+                continue
+            look = looks[number]
+            self.ended[task.cell.id] = Ended(
+                task.cell.source,
+                states[task],
+                next(self._numbers),
+                self._serials(flow.upstream_tasks(task)),
+                look.attempt,
+                look.started,
+                look.ended,
+            )
+
+    def chosen(self, name: str) -> Any:
+        """Return what a person gave a parameter last; `...` when nobody has."""
+        return self._chosen.get(name, ...)
+
+    def _parameters(self, flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
+        self._chosen.update(given)
+        known = {task.name: task for task in flow.parameters()}
+        for name, parameter in known.items():
+            value = self._chosen.get(name, parameter.default)
+            before = self._values.get(name)
+            if before is None or token(before[1]) != token(value):
+                self._values[name] = (next(self._numbers), value)
+        return {name: value for name, value in self._chosen.items() if name in known}
+
+    # -- small helpers -------------------------------------------------------------------------------------------------
+
+    def _flow(self) -> DocumentFlow:
+        if self.flow is None:
+            msg = "the notebook has no code cells, so there is nothing to run."
+            raise FlowError(msg)
+        return self.flow
+
+    def _tasks(self) -> list[DocumentTask]:
+        if self.flow is None:
+            return []
+        return [task for task in self.flow.sorted_tasks() if isinstance(task, DocumentTask)]
+
+    def _task_of(self, cell: str) -> DocumentTask | None:
+        return next((task for task in self._tasks() if task.cell.id == cell), None)
+
+    def _serials(self, tasks: Iterable[Task]) -> dict[str, int]:
+        found = {}
+        for task in tasks:
+            if isinstance(task, DocumentTask):
+                if task.cell.id in self.ended:
+                    found[task.cell.id] = self.ended[task.cell.id].serial
+            else:
+                found[f"parameter {task.name}"] = self._values.get(task.name, (0, None))[0]
+        return found
+
+
+def _above(flow: Flow, goal: Task) -> set[Task]:
+    """Return a task and all that is upstream of it."""
+    found, stack = {goal}, [goal]
+    while stack:
+        for upstream in flow.upstream_tasks(stack.pop()) - found:
+            found.add(upstream)
+            stack.append(upstream)
+    return found
+
+
+def _is_same(one: Document, other: Document) -> bool:
+    """Tell whether two documents make the same flow: same cells in the same order, with the same text."""
+    return one.path == other.path and one.cells == other.cells
