@@ -79,6 +79,13 @@ class JupyterServer:
         folder.mkdir(parents=True)
         (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
+    def set(self, plugin: str, settings: dict[str, Any]) -> None:
+        """Set what a person sets in the settings of a plugin, e.g. "jupyter-flowbook:plugin"; pages read it when they open."""
+        package, name = plugin.split(":")
+        path = self.home / "settings" / package / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
+
     def page_url(self, name: str = "") -> str:
         """Return where a browser finds the notebook of that name, or the application with none open."""
         if self.app == "lab":

@@ -27,8 +27,8 @@ export function makeIcons(LabIcon: IconClass | null): Icons {
     LabIcon === null ? undefined : new LabIcon({ name: `flowbook:${name}`, svgstr });
   return {
     flow: make("flow", SVG),
-    // The triangle is Shift+Enter's; ours stands on the first node of a flow.
-    run: make("run", glyph("M3 5h3v14H3zM9 5v14l11-7z")),
+    // The bare triangle is Shift+Enter's.
+    run: make("run", glyph("M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 2.1a6.9 6.9 0 1 1 0 13.8 6.9 6.9 0 0 1 0-13.8zM9.8 7.8v8.4l6.6-4.2z")),
     runTo: make("run-to", glyph("M3 5v14l11-7zM18 5h3v14h-3z")),
     pause: make("pause", glyph("M6 5h4v14H6zM14 5h4v14h-4z")),
     step: make("step", glyph("M5 5h3v14H5zM11 5v14l9-7z")),

@@ -62,7 +62,7 @@ function panelWidget(Widget: new () => LuminoWidget, desk: FollowingDesk): Lumin
     constructor() {
       super();
       this.addClass("jp-FlowbookPanel");
-      this.node.style.cssText = "display: flex; flex-direction: column; min-width: 200px; overflow: hidden;";
+      this.node.style.cssText = "display: flex; flex-direction: column; min-width: 280px; overflow: hidden;";
       const host = document.createElement("div");
       host.style.cssText = "flex: 1 1 auto; min-height: 0; overflow: auto;";
       this.node.append(host);
