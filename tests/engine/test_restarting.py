@@ -574,7 +574,8 @@ def test_what_uses_a_resource_waits_until_it_is_there_again(counting: Counting) 
         def cleanup(self, connection: str) -> None:
             counting.calls.append("cleanup")
 
-    with Flow("resource") as flow, Connection() as connection:
+    manager: Any = Connection
+    with Flow("resource") as flow, manager() as connection:
         first = counting.task("first")(connection)
         counting.task("second")(first)  # no edge to the resource of its own
     counting.broken = {"second"}
