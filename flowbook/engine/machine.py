@@ -185,7 +185,7 @@ class Machine:
     def begin(self, at: float) -> None:
         """Start the run: every task with nothing upstream is decided on."""
         self._say(at, FLOW, Running("Running flow."))
-        for task in [task for task, state in self._seeds.items() if kept.is_begun_with(state)]:
+        for task in [task for task, state in self._seeds.items() if kept.is_begun_with(self, task, state)]:
             self.enter(task, self._seeds.pop(task), at, may_retry=False)
         self.undecided.extend(self.plan.structure.roots)
         self._settle(at)

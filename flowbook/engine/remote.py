@@ -12,6 +12,7 @@ cloudpickle and the rest are imported inside functions: they cost more than the 
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import time
@@ -26,6 +27,7 @@ from flowbook.engine.clock import SystemClock
 from flowbook.engine.coroutines import AsyncBody
 from flowbook.engine.frame import RunFrame
 from flowbook.engine.journey import packed_error, unpacked_error
+from flowbook.engine.keeping import KeepingBody
 from flowbook.engine.printing import printing_to_log
 from flowbook.redaction import handing_out, learn
 from flowbook.triggers import all_successful
@@ -163,11 +165,20 @@ def body_to_send(runner: Runner, number: int) -> tuple[Task, Callable[..., Any]]
     values |= {"state_handlers": [], "trigger": all_successful}
     object.__setattr__(task, "__dict__", values)
     task.tags = described.tags
-    function = body.function if isinstance(body, AsyncBody) else body
-    if isinstance(function, types.MethodType) and function.__self__ is described:
-        function = types.MethodType(function.__func__, task)
-        body = AsyncBody(function) if isinstance(body, AsyncBody) else function
-    return task, body
+    return task, _bound_to(task, body, described)
+
+
+def _bound_to(task: Task, body: Callable[..., Any], described: Task) -> Callable[..., Any]:
+    """Return a body that belongs to the task that is sent, where it belonged to the one described."""
+    if isinstance(body, AsyncBody):
+        return AsyncBody(_bound_to(task, body.function, described))
+    if isinstance(body, KeepingBody):
+        sent = copy.copy(body)
+        sent.task, sent.run = task, _bound_to(task, body.run, described)
+        return sent
+    if isinstance(body, types.MethodType) and body.__self__ is described:
+        return types.MethodType(body.__func__, task)
+    return body
 
 
 def facts_of_run(runner: Runner) -> dict[str, Any]:

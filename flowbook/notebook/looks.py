@@ -7,12 +7,14 @@ import contextlib
 import inspect
 import json
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.lazy import by_reference
 from flowbook.engine.story import tell
 from flowbook.errors import shown
 from flowbook.notebook.cells import Made
+from flowbook.notebook.converting import converted
 from flowbook.redaction import MASK, is_hidden, redact
 from flowbook.states import Success
 from flowbook.view.preview import brief, preview
@@ -119,8 +121,8 @@ def document_looks(live: LiveDocument) -> list[CellLook]:
     """Return how each cell of an open notebook stands, in document order."""
     if live.flow is None or live.document is None:
         return []
-    nodes, stale = nodes_of(live.flow), live.stale()
-    return [
+    nodes, stale, texts = nodes_of(live.flow), live.stale(), converted(live.document)
+    looks = [
         cell_look(
             cell.id,
             cell.name,
@@ -131,6 +133,7 @@ def document_looks(live: LiveDocument) -> list[CellLook]:
         )
         for cell in live.document.cells
     ]
+    return [replace(look, converted=texts.get(look.cell, "")) for look in looks]
 
 
 def document_reasons(live: LiveDocument) -> list[Reason]:

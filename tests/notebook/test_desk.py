@@ -358,3 +358,23 @@ def test_a_page_that_comes_back_is_told_everything_at_once(page: Page) -> None:
 def test_looks_are_numbered_so_that_an_older_one_is_known(page: Page) -> None:
     first, second = page.show("x = 1"), page.show("x = 2")
     assert first.seq < second.seq
+
+
+def test_each_cell_is_told_as_the_task_cell_it_would_be_and_such_a_notebook_runs_to_the_same_end(
+    page: Page, shell: InteractiveShell
+) -> None:
+    plain = ("import math", "days = 7", "# clean\nx = math.floor(days * 2.5)", "# clean\ny = x + 1\ny", "exec('q = 1')")
+    look = page.show(*plain, tags={1: ("parameters",)})
+    texts = [cell.converted for cell in look.cells]
+    assert [text.partition("\n")[0] for text in texts] == [
+        "%%task cell_1",
+        "%%flow",
+        "%%task clean",
+        "%%task clean_4",
+        "",
+    ]
+    assert texts[1] == '%%flow\nParameter("days", default=7)'
+    made = page.show(*(text or source for text, source in zip(texts, plain, strict=True)), basis="tasks")
+    assert [cell.role for cell in made.cells] == ["task", "settings", "task", "task", "outside"]
+    page.order(parameters={})
+    assert shell.user_ns["y"] == 18
