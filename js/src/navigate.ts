@@ -115,6 +115,11 @@ export class Navigator {
     this.moves.choose(node);
   }
 
+  /** Where the chosen node stands, if it is in the picture `boxes` are of. */
+  chosenIn(boxes: ReadonlyMap<number, Box>): Box | undefined {
+    return this.isGuided && this.chosen !== null ? boxes.get(this.chosen) : undefined;
+  }
+
   /** Choose a node from elsewhere: bring it into sight, and leave the keyboard where it is. */
   select(node: number | null): void {
     if (node === this.chosen) return;

@@ -128,7 +128,7 @@ class LiveView implements View {
       interrupt: () => void this.channel?.interrupt?.(),
     });
     this.notice = element(page, "p", "fb-notice");
-    this.stage = new Stage(page, (sight, scale) => this.painter?.show(sight, scale));
+    this.stage = new Stage(page, (sight, scale) => this.painter?.show(sight, scale), around !== null);
     this.root.toggleAttribute("data-bare", around !== null);
     const moves = {
       reveal: (box: Box) => this.stage.reveal(box),
@@ -338,7 +338,7 @@ class LiveView implements View {
       this.painter = painter;
       painter.paint(this.model, now()); // before it is laid out, which is quicker than after
       const sight = { ...painter.sight(), cards: this.model.cards };
-      this.stage.show(painter.svg, painter.view, beginning(sight));
+      this.stage.show(painter.svg, painter.view, this.navigator.chosenIn(sight.boxes) ?? beginning(sight));
       this.quietly(() => this.navigator.enter(sight, picture.flow));
     } catch (error) {
       this.painter = null;

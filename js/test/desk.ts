@@ -4,12 +4,14 @@ import type { Channel } from "../src/channel";
 import { LocalChannel } from "../src/host/demo";
 import { EMPTY, fold, type Model } from "../src/model";
 import type { Desk, DeskState, DeskStatus } from "../src/panel/desk";
-import type { Basis, CellLook, Field, NodeCard, NodeLook, NotebookLook, Orders, Problem, Reason, TaskDetails, ToView, Verb } from "../src/protocol";
+import type { Basis, CellLook, Field, NodeCard, NodeLook, NotebookLook, Orders, Picture, Problem, Reason, TaskDetails, ToView, Verb } from "../src/protocol";
 import { bundleOf, makeScene, Play, type Scene } from "./scene";
 
 export interface Wishes {
   readonly tasks: number;
   readonly tall?: number;
+  /** Another picture than the one that is made here. */
+  readonly picture?: Picture;
   readonly fields?: readonly Field[];
   readonly problems?: readonly Problem[];
   readonly status?: DeskStatus;
@@ -60,7 +62,8 @@ export class FakeDesk implements Desk {
   private moments = new Map<number, { at: number; state: string; message: string }[]>();
 
   constructor(private readonly wishes: Wishes) {
-    const scene = makeScene(wishes.tasks, wishes.tall);
+    const made = makeScene(wishes.tasks, wishes.tall);
+    const scene = wishes.picture === undefined ? made : { cards: wishes.picture.nodes, picture: wishes.picture };
     const cards = scene.cards.map((card): NodeCard => ({ ...card, cell: `cell-${card.node}` }));
     this.scene = { cards, picture: { ...scene.picture, nodes: cards } };
     this.play = new Play(this.scene, seconds());

@@ -28,6 +28,7 @@ export class RunBar {
     this.share = make("div", "fp-share", ...this.segments.values());
     this.share.setAttribute("role", "img");
     this.buttons = new Map(NAMES.map((name) => [name, button(make, `fp-${name}`, "", () => press(name))]));
+    for (const element of this.buttons.values()) element.append(make("span", "fp-long"), make("span", "fp-short"));
     this.group = make("div", "fp-buttons", ...this.buttons.values());
     this.group.setAttribute("role", "group");
     this.group.setAttribute("aria-label", "Flow run");
@@ -80,7 +81,9 @@ function segment(make: Maker, family: Family): HTMLElement {
 function paintButton(element: HTMLButtonElement, wanted: Button | undefined): void {
   element.hidden = wanted === undefined;
   if (wanted === undefined) return;
-  setText(element, wanted.label);
+  const [long, short] = element.children;
+  if (long !== undefined) setText(long, wanted.label);
+  if (short !== undefined) setText(short, wanted.short ?? wanted.label);
   setAttribute(element, "title", wanted.title);
   setAttribute(element, "aria-disabled", String(wanted.isInert));
   element.classList.toggle("fp-main", wanted.isMain);

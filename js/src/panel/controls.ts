@@ -12,6 +12,8 @@ export type ButtonName = "run" | "resume-failed" | "run-to" | "hold" | "step" | 
 export interface Button {
   readonly name: ButtonName;
   readonly label: string;
+  /** Said instead where there is little room. */
+  readonly short?: string;
   readonly title: string;
   readonly isMain: boolean;
   /** It is there, but does nothing now. */
@@ -127,7 +129,8 @@ function whileResting(state: DeskState, rows: readonly Row[], chosen: Row | unde
     const isFailed = again.some((row) => familyOf(row.look.state) === "bad");
     const why = isFailed ? "What failed, what is out of date, and what follows" : "What is out of date, and what follows";
     const label = `${isFailed ? "Resume from failed" : "Bring up to date"} (${again.length})`;
-    buttons.push({ name: "resume-failed", label, title: `${why}: ${cells(again.length)}`, isMain: isPartial, isInert });
+    const short = `${isFailed ? "Resume" : "Update"} (${again.length})`;
+    buttons.push({ name: "resume-failed", label, short, title: `${why}: ${cells(again.length)}`, isMain: isPartial, isInert });
   }
   if (chosen !== undefined && chosen.cell !== "") {
     const name = clean(chosen.card.name);

@@ -93,7 +93,7 @@ export class ParameterForm {
       this.left.add(field.name);
       this.refresh();
     });
-    const element = make("div", "fp-field", make("div", "fp-label-line", label, reset), control, wrong, about);
+    const element = make("div", "fp-field", label, make("div", "fp-set", control, reset), wrong, about);
     element.setAttribute("data-kind", field.kind);
     return { element, control, reset, wrong, field };
   }

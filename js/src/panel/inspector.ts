@@ -60,7 +60,7 @@ export class Inspector {
     const close = button(make, "fp-close", "×", () => act.choose(null));
     close.setAttribute("aria-label", "Close");
     this.tabs = new Tabs<TabName>(make, TABS, "state", (name) => this.turn(name));
-    const head = make("div", "fp-inspector-head", this.glyph, this.name, make("span", "fp-actions", this.retry, this.reveal, close), this.facts);
+    const head = make("div", "fp-inspector-head", this.glyph, this.name, close, make("div", "fp-facts-line", this.facts, make("span", "fp-actions", this.retry, this.reveal)));
     this.element = make("section", "fp-inspector", head, this.message, this.tabs.list, ...this.tabs.panels.values());
     this.element.setAttribute("aria-label", "The chosen task");
     this.element.hidden = true;
@@ -140,8 +140,8 @@ export class Inspector {
       const mark = make("span", "fp-mark", line.glyph);
       mark.setAttribute("aria-hidden", "true");
       const time = make("time", "fp-clock", line.time);
-      const what = make("span", "fp-what", make("span", "fp-words", line.state), line.said === "" ? "" : ` · ${line.said}`);
-      const item = make("li", "fp-moment", mark, what, time, make("span", "fp-stayed", line.stayed));
+      const item = make("li", "fp-moment", mark, make("span", "fp-words", line.state), time, make("span", "fp-stayed", line.stayed));
+      if (line.said !== "") item.append(make("span", "fp-what", line.said));
       item.setAttribute("data-family", line.family);
       return item;
     });
@@ -158,7 +158,7 @@ export class Inspector {
       const link = button(make, "fp-link", clean(cause.card.name), () => act.choose(cause.node));
       parts.push(make("p", "fp-cause", "It began with ", link));
     }
-    parts.push(...this.links("Runs after", links.before, "It needs no other cell."), ...this.links("Before", links.after, ""));
+    parts.push(...this.links("Runs after", links.before, "It needs no other cell."), ...this.links("Runs before", links.after, ""));
     return parts;
   }
 
@@ -167,7 +167,7 @@ export class Inspector {
     if (links.length === 0) return none === "" ? [] : [make("p", "fp-hint", none)];
     const items = links.map((link) => {
       const item = make("li", "", button(make, "fp-link", link.name, () => act.choose(link.node)));
-      if (link.why !== "") item.append(make("span", "fp-because", ` ${link.why}`));
+      if (link.why !== "") item.append(make("span", "fp-because", `: ${link.why}`));
       return item;
     });
     return [make("h4", "fp-heading", title), make("ul", "fp-links", ...items)];

@@ -8,9 +8,9 @@
 import { STYLE } from "../look";
 import { isOver, kernelTime } from "../model";
 import { Announcer } from "../navigate";
-import type { NodeLook } from "../protocol";
+import type { Basis, NodeLook } from "../protocol";
 import { watchTheme } from "../theme";
-import { setText } from "../touch";
+import { setAttribute, setText } from "../touch";
 import { summary } from "../words";
 import { RunBar } from "./bar";
 import { barOf, type ButtonName } from "./controls";
@@ -34,6 +34,12 @@ const TICK = 200;
 const PAUSE = 500;
 /** And while it runs and its log is read. */
 const LOG_PAUSE = 1500;
+/** What a flow may be made of; the first two turn into each other, the last one leaves the notebook as it was. */
+const BASES: readonly (readonly [Basis, string])[] = [
+  ["document", "All cells"],
+  ["tasks", "Task cells only"],
+  ["nothing", "Not as a flow"],
+];
 /** The picture's share of the room, in percent. */
 const PICTURE = 38;
 
@@ -54,6 +60,7 @@ class Panel {
   private readonly table: TaskTable;
   private readonly inspector: Inspector;
   private readonly others: HTMLElement;
+  private readonly basis: HTMLSelectElement;
   private readonly announcer: Announcer;
   private readonly book = new RowBook();
   private readonly stops: (() => void)[] = [];
@@ -86,6 +93,9 @@ class Panel {
       turn: () => this.follow(),
     });
     this.others = make("p", "fp-others");
+    this.basis = make("select", "fp-basis", ...BASES.map(([basis, text]) => new Option(text, basis)));
+    this.basis.setAttribute("aria-label", "What the flow is made of");
+    this.basis.addEventListener("change", () => void desk.open(this.basis.value as Basis));
     this.announcer = new Announcer(page);
     this.work = this.arrange(make);
     this.root = make("div", "fb-root fp-root", this.welcome.element, this.work, this.announcer.element);
@@ -112,7 +122,7 @@ class Panel {
     const line = splitter(make, () => main.getBoundingClientRect(), PICTURE, (share) => {
       main.style.setProperty("--fp-share", `${share}%`);
     });
-    main.append(this.picture.element, line, this.problems.element, this.table.element, this.others);
+    main.append(this.picture.element, line, this.problems.element, this.table.element, make("footer", "fp-foot", this.others, this.basis));
     const body = make("div", "fp-body-columns", main, this.inspector.element);
     return make("div", "fp-work", this.bar.element, this.form.element, body);
   }
@@ -156,7 +166,8 @@ class Panel {
     this.problems.paint(state.look.problems, state.look.cells);
     this.table.paint(this.rows, state.chosen, this.time());
     setText(this.others, othersText(state.look));
-    this.others.hidden = this.others.textContent === "";
+    setAttribute(this.others, "title", this.others.textContent ?? "");
+    this.basis.value = state.look.basis;
     this.inspect();
     if (isLive(state)) this.announcer.say(summary(state.model), false);
     else if (isOver(state.model.flow)) this.announcer.say(summary(state.model), true);

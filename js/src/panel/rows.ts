@@ -97,7 +97,7 @@ export class RowBook {
       const card = byCell.get(cell.cell);
       if (card !== undefined) seen.add(card.node);
       if (cell.role !== "task") continue;
-      const node = card === undefined ? undefined : lively(card, model);
+      const node = card === undefined ? undefined : (lively(card, model) ?? sameEnd(card, cell, known));
       const isGrave = graves.has(cell.cell);
       const marks = marksOf(cell, node, isGrave, look.at);
       add(cell.cell, [cell, node, card, marks], () => cellRow(cell, node, card, marks));
@@ -134,6 +134,12 @@ type Marks = Pick<Row, "dirty" | "stale" | "grave">;
 function marksOf(cell: CellLook, told: NodeLook | undefined, grave: boolean, at: number): Marks {
   const isUndone = told !== undefined && (familyOf(told.state) === "active" || (told.ended ?? 0) > at);
   return { dirty: cell.dirty && !isUndone, stale: cell.stale && !isUndone, grave };
+}
+
+/** The look of the node, when it tells of the same end as that of the cell: it has more to say, as what came out. */
+function sameEnd(card: NodeCard, cell: CellLook, known: Known): NodeLook | undefined {
+  const told = shownOf(known) === "run" ? known.model.looks.get(card.node) : undefined;
+  return told !== undefined && told.state === cell.state && told.ended === cell.ended ? told : undefined;
 }
 
 function cellRow(cell: CellLook, told: NodeLook | undefined, card: NodeCard | undefined, marks: Marks): Row {

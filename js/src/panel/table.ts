@@ -169,7 +169,7 @@ export class TaskTable {
     this.chosen = chosen;
     if (line === undefined || line.row.key === this.stood) return;
     this.stand(line.row.key);
-    this.show(line.element);
+    requestAnimationFrame(() => this.show(line.element)); // the inspector that opens now leaves the list less room
   }
 
   /** Scroll the list alone: `scrollIntoView` would scroll whatever stands around the panel, too. */
