@@ -58,7 +58,7 @@ async function buildAll() {
 
 /** Pages for those who work on the view; plain scripts, so that they open from the disk. */
 async function buildPages() {
-  for (const page of ["demo/demo", "test/bench"]) {
+  for (const page of ["demo/demo", "demo/panel", "test/bench"]) {
     write(join(HERE, ".built", `${page.split("/").at(-1)}.js`), await bundle(`${page}.ts`, "iife", { minify: false }));
   }
 }
