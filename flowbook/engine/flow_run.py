@@ -11,6 +11,7 @@ from flowbook.contexts import current_frame
 from flowbook.engine import attempt
 from flowbook.engine import messages as m
 from flowbook.engine.frame import RunFrame
+from flowbook.engine.logs import LogEntry
 from flowbook.engine.retries import why_not_again
 from flowbook.engine.story import Story, tell
 from flowbook.errors import FlowError, shown
@@ -123,6 +124,21 @@ class FlowRun:
 
         """
         return tell(self.runner, self.runner.plan.number(task))
+
+    def logs(self, task: Task | None = None) -> list[LogEntry]:
+        """Return what tasks have logged so far, in order; of very much, the last 10,000 lines.
+
+        Args:
+            task: only this one, with all its mapped children.
+
+        """
+        runner = self.runner
+        wanted = None if task is None else runner.plan.number(task)
+        return [
+            LogEntry(runner.slug(number), at, level, text)
+            for number, at, level, text in list(runner.lines)
+            if wanted is None or runner.machine.plan.origin(number) == wanted
+        ]
 
     def children(self, task: Task) -> list[State]:
         """Return the states of a mapped task's children, by index, while they go on and afterwards.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.hashing import token
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
+from flowbook.notebook.locking import alone
 from flowbook.notebook.settings import Settings, read_settings
 from flowbook.notebook.shelf import Shelf
 from flowbook.notebook.versions import Problem, problems
@@ -71,6 +73,7 @@ class Notebook:
 
     def __init__(self, namespace: dict[str, Any], publisher: Callable[[], Any] = lambda: None) -> None:
         self.namespace = namespace
+        self.lock = threading.RLock()
         self.shelf = Shelf(publisher)
         self.cells: dict[str, dict[str, TaskCell]] = {}
         self.document: tuple[str, ...] = ()
@@ -87,6 +90,7 @@ class Notebook:
 
     # -- cells -------------------------------------------------------------------------------------------------------
 
+    @alone
     def put(self, cell: TaskCell, flow: str = DEFAULT_FLOW) -> None:
         """Add a cell, or replace what stood under its id; its place in the order stays, and its history.
 
@@ -122,6 +126,7 @@ class Notebook:
         if cell.source and cell.id in self._sources:
             self._sources[cell.id] = cell.source  # the front end tells it again, a little later
 
+    @alone
     def set_up(self, flow: str, code: str) -> Settings:
         """Take the settings of a flow from the code of a ``%%flow`` cell; what it said before is let go.
 
@@ -138,6 +143,7 @@ class Notebook:
                 self.namespace[name] = parameter.default
         return said
 
+    @alone
     def forget(self, name: str, flow: str = DEFAULT_FLOW) -> None:
         """Let go of a task cell; who reads what it made is told so. Forgetting it twice takes the result as it is.
 
@@ -154,6 +160,7 @@ class Notebook:
         gone[cell.id] = (list(self.cells[flow]).index(cell.id), cell)
         del self.cells[flow][cell.id]
 
+    @alone
     def restore(self, name: str, flow: str = DEFAULT_FLOW) -> None:
         """Bring a forgotten cell back to its place, with its history.
 
@@ -175,6 +182,7 @@ class Notebook:
         self.put(cell, flow)
         self.cells[flow] = dict([*others[:place], (cell.id, cell), *others[place:]])
 
+    @alone
     def see(self, document: Mapping[str, str]) -> None:
         """Take what the front end shows: the source of each cell by id, in document order.
 
@@ -188,12 +196,14 @@ class Notebook:
             for cell in [cell for _, cell in self._forgotten.get(flow, {}).values() if cell.id in document]:
                 self.restore(cell.name, flow)
 
+    @alone
     def delete(self, ids: Iterable[str]) -> None:
         """Forget the cells that the front end says were deleted."""
         for flow, cells in self.cells.items():
             for cell in [cells[one] for one in ids if one in cells]:
                 self.forget(cell.name, flow)
 
+    @alone
     def cell(self, word: str, flow: str = DEFAULT_FLOW) -> TaskCell:
         """Return a cell by its name, the name it had before, or its id.
 
@@ -220,12 +230,14 @@ class Notebook:
         cell = self.cells.get(flow, {}).get(cell_id)
         return "" if cell is None else cell.name
 
+    @alone
     def ordered(self, flow: str = DEFAULT_FLOW) -> tuple[TaskCell, ...]:
         """Return the cells of a flow in document order; where that is not known, in which they were first run."""
         cells = self.cells.get(flow, {}).values()
         places = {one: place for place, one in enumerate(self.document)}
         return tuple(sorted(cells, key=lambda cell: places.get(cell.id, len(places))))
 
+    @alone
     def flow(self, name: str = DEFAULT_FLOW) -> Flow:
         """Return the flow of these cells; the same object as long as no cell changed.
 
@@ -255,6 +267,7 @@ class Notebook:
         """Return what a person gave the parameters of a flow, by name."""
         return self._chosen.get(flow, {})
 
+    @alone
     def problems(self, flow: str = DEFAULT_FLOW) -> tuple[Problem, ...]:
         """Tell what keeps cells of a flow from running: names that nobody makes any more, or nobody knows who."""
         gone = [cell for _, cell in self._forgotten.get(flow, {}).values()]
@@ -309,6 +322,7 @@ class Notebook:
                 self._remember(whole, flow.last_run, kept)
         return state
 
+    @alone
     def _remember(self, whole: Flow, run: FlowRun, kept: Mapping[Task, State]) -> None:
         states, looks = run.states, Feed(run.runner).snapshot(0.0).nodes
         for number, task in enumerate(run.runner.plan.tasks):
@@ -320,6 +334,7 @@ class Notebook:
                     task.cell.code, ended, next(self._endings), upstream, run, task, *times
                 )
 
+    @alone
     def _parameters(self, flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that were chosen for parameters, and note which are new."""
         known = {task.name: task for task in flow.parameters()}
@@ -348,10 +363,12 @@ class Notebook:
         """Return how a cell ended last, or None when it has not run."""
         return self._ended.get(self.cell(word, flow).id)
 
+    @alone
     def dirty(self, flow: str = DEFAULT_FLOW) -> tuple[str, ...]:
         """Name the tasks whose cell was changed after it ran last."""
         return tuple(cell.name for cell in self.ordered(flow) if self._is_dirty(cell))
 
+    @alone
     def stale(self, flow: str = DEFAULT_FLOW) -> tuple[str, ...]:
         """Name the tasks whose result is out of date, since something upstream was changed or has run again."""
         if not self.cells.get(flow):
@@ -373,6 +390,7 @@ class Notebook:
         is_edited = bool(cell.source) and not _is_same_text(self._sources.get(cell.id, cell.source), cell.source)
         return known is not None and (known.code != cell.code or is_edited)
 
+    @alone
     def _fresh(self, flow: Flow) -> dict[Task, State]:
         """Return the states of cells that would do the same again.
 

@@ -7,6 +7,7 @@ that only what failed, was changed, or follows from that is run again; cells tha
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentT
 from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
 from flowbook.notebook.interpreter import Interpreter
+from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.states import Success
@@ -143,6 +145,7 @@ class LiveDocument:
     def __init__(self, shell: Any, changed: Callable[[str], object] = lambda _cell: None) -> None:
         self.shell = shell
         self.changed = changed
+        self.lock = threading.RLock()
         self.document: Document | None = None
         self.flow: DocumentFlow | None = None
         self.last_run: FlowRun | None = None
@@ -156,6 +159,7 @@ class LiveDocument:
 
     # -- what the page tells -------------------------------------------------------------------------------------------
 
+    @alone
     def see(self, name: str, cells: Sequence[CellText]) -> None:
         """Take the cells as they stand in the page, in document order."""
         told = (name, tuple(cells))
@@ -192,6 +196,7 @@ class LiveDocument:
         self.changed(cell)
         return made
 
+    @alone
     def by_hand(self, cell: str, source: str, state: State, started: float, at: float) -> None:
         """Note that a person ran a cell."""
         self.outputs.pop(cell, None)  # those are in the page, and nowhere else
@@ -206,6 +211,7 @@ class LiveDocument:
         known = self.ended.get(cell.id)
         return known is not None and known.source.strip() != cell.source.strip()
 
+    @alone
     def stale(self) -> frozenset[str]:
         """Return the cells, by id, of which something upstream was changed, or has run again since."""
         found: dict[Task, bool] = {}
@@ -219,6 +225,7 @@ class LiveDocument:
             )
         return frozenset(task.cell.id for task in self._tasks() if found[task])
 
+    @alone
     def fresh(self) -> dict[Task, State]:
         """Return the states of tasks that would do the same again, and need not."""
         kept: dict[Task, State] = {}
@@ -250,19 +257,10 @@ class LiveDocument:
             FlowError: there is no such cell, or nothing to run.
 
         """
-        flow = self._flow()
-        values = self._parameters(flow, parameters or {})
-        kept: dict[Task, State] = {}
-        if to:
-            goal = self._task_of(to)
-            if goal is None:
-                msg = f"cell {shown(to)} is no task: it is empty, or left out with the tag skip."
-                raise FlowError(msg)
-            above = _above(flow, goal) - {goal}
-            kept = {task: state for task, state in self.fresh().items() if task in above}
-            options["until"] = goal
-        elif from_failed:
-            kept = self.fresh()
+        with self.lock:
+            flow = self._flow()
+            values = self._parameters(flow, parameters or {})
+            kept = self._kept(flow, to, options) if to else self.fresh() if from_failed else {}
         if kept:
             options["task_states"] = kept
         interpreter = self._new_run(flow.document).interpreter
@@ -275,6 +273,17 @@ class LiveDocument:
             undo()
             self.remember(flow, kept)
 
+    def _kept(self, flow: DocumentFlow, to: str, options: dict[str, Any]) -> dict[Task, State]:
+        """Return what need not run for a cell, and put into the options that the run ends there."""
+        goal = self._task_of(to)
+        if goal is None:
+            msg = f"cell {shown(to)} is no task: it is empty, or left out with the tag skip."
+            raise FlowError(msg)
+        options["until"] = goal
+        above = _above(flow, goal) - {goal}
+        return {task: state for task, state in self.fresh().items() if task in above}
+
+    @alone
     def remember(self, flow: Flow, kept: Iterable[Task] = ()) -> None:
         """Note how cells have ended in the last run of a flow."""
         run = flow.last_run

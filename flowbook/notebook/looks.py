@@ -252,7 +252,7 @@ def details_of(run: FlowRun, node: int, outputs: Outputs | None) -> TaskDetails:
         moments,
         tuple(_inputs(run, task)),
         _result(run, task),
-        text_of(outputs),
+        text_of(outputs) if outputs is not None else _logged(run, task),
         code_of(task),
         numbers.get(story.root_cause, -1),
     )
@@ -314,6 +314,11 @@ def text_of(outputs: Outputs | None) -> str:
         text = item.get("text") or item.get("data", {}).get("text/plain", "")
         found.append(text if text.endswith("\n") or not text else text + "\n")
     text = redact("".join(found))
+    return text if len(text) <= _LONGEST else "…" + text[-_LONGEST:]
+
+
+def _logged(run: FlowRun, task: Task) -> str:
+    text = "".join(f"{entry}\n" for entry in run.logs(task))
     return text if len(text) <= _LONGEST else "…" + text[-_LONGEST:]
 
 

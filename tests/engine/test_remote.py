@@ -138,8 +138,10 @@ def test_what_a_task_logs_and_prints_comes_back_with_the_outcome(capsys: pytest.
         ("flowbook.talker", 20, "printed"),
     ]
     assert "ValueError: invalid literal" in outcome.logs[2].text
-    print_log(outcome.logs)
+    runner = runner_of(flow)
+    print_log(runner, runner.plan.number(one), outcome.logs)
     assert "WARNING - flowbook.talker | careful, you" in capsys.readouterr().out
+    assert [line[2:] for line in runner.lines][:2] == [("WARNING", "careful, you"), ("INFO", "printed")]
 
 
 def test_in_the_process_it_was_made_in_an_attempt_prints_its_log_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -378,3 +378,30 @@ def test_each_cell_is_told_as_the_task_cell_it_would_be_and_such_a_notebook_runs
     assert [cell.role for cell in made.cells] == ["task", "settings", "task", "task", "outside"]
     page.order(parameters={})
     assert shell.user_ns["y"] == 18
+
+
+@pytest.mark.parametrize("basis", ["document", "tasks"])
+def test_a_page_may_ask_at_any_moment_of_a_run(page: Page, basis: Any) -> None:
+    head = "%%task t{}\n" if basis == "tasks" else ""
+    cells = [head.format(n) + f"x{n} = {f'x{n - 1}' if n else 0} + 1" for n in range(30)]
+    page.show(*cells, basis=basis)
+    troubles: list[BaseException] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        try:
+            while not is_over.is_set():
+                page.look()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test tells
+            troubles.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for turn in range(5):
+        cells[turn] += f"  # {turn}"
+        page.show(*cells, basis=basis)
+        page.order(from_failed=turn % 2 == 1)
+    is_over.set()
+    asking.join()
+    assert not troubles
+    assert set(states(page.look()).values()) == {"Success"}
