@@ -200,10 +200,13 @@ class Desk:
             raise FlowError(msg)
         given = {name: value for name, value in parameters.items() if value != "" or _takes_empty(flow, name)}
         values = {name: flow.parse_parameters(given)[name] for name in given} if given else {}
+        # On threads, unless the flow names another executor: in the main thread a cell that runs would keep the
+        # run from hearing a button until it has ended.
+        how: dict[str, Any] = {"show": self.follow, **({"executor": "threads"} if flow.executor is None else {})}
         try:
             if basis == "document":
-                return self.live.run(to=to, from_failed=from_failed, parameters=values, show=self.follow)
-            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, show=self.follow)
+                return self.live.run(to=to, from_failed=from_failed, parameters=values, **how)
+            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, **how)
         finally:
             self.touch()
 
