@@ -80,7 +80,7 @@ class JupyterServer:
         (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
 
     def set(self, plugin: str, settings: dict[str, Any]) -> None:
-        """Set what a person sets in the settings of a plugin, e.g. "jupyter-flowbook:plugin"; pages read it when they open."""
+        """Set a person's settings of a plugin, e.g. "jupyter-flowbook:plugin"; pages read them when they open."""
         package, name = plugin.split(":")
         path = self.home / "settings" / package / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,7 +163,7 @@ def _command(server: JupyterServer) -> list[str]:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Keep the person's own Jupyter out, and have this checkout's package and labextension found before installed ones."""
+    """Keep the person's own Jupyter out, and have this checkout's package and labextension found first."""
     extensions = home / "share" / "labextensions"
     extensions.mkdir(parents=True)
     (extensions / "jupyter-flowbook").symlink_to(ROOT / "flowbook" / "labextension")

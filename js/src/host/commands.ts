@@ -107,9 +107,11 @@ function cellCommands({ desks, icons, sidebar, trans }: World): Record<string, C
     const [desk, id] = [desks.current, cell()?.model.id];
     return desk === null || id === undefined ? null : nodeOf(desk.state, id);
   };
+  /** What the cell would be as a task cell: as the kernel proposes it, which gives it a good name, else simply. */
   const ready = (): string | null => {
-    const model = cell()?.model;
-    return model?.type === "code" ? asTask(model.sharedModel.getSource()) : null;
+    const [desk, model] = [desks.current, cell()?.model];
+    if (desk === null || model?.type !== "code") return null;
+    return cellLook(desk.state, model.id)?.converted || asTask(model.sharedModel.getSource());
   };
   return {
     [COMMANDS.runToHere]: {

@@ -24,7 +24,7 @@ import { documentOf, mentionsFlowbook } from "./cells";
 import { type KernelLink, linkTo } from "./link";
 import { OutputsWriter } from "./outputs";
 import { recall, remember } from "./remembered";
-import { isLive, nodeOf } from "./standing";
+import { inRun, nodeOf, notRun, shownAs } from "./standing";
 
 /** A document is told when nobody has typed for this many milliseconds, and at the latest after the second number. */
 const TYPING = 300;
@@ -347,8 +347,7 @@ export class NotebookDesk implements Desk {
       case "notebook":
         return this.hearLook(message);
       case "task":
-        if (message.run === this.shownRun() && message.node === this.chosen) this.details = message;
-        return this.news();
+        return this.hearDetails(message);
       case "outputs":
         return this.outputs.take(message);
       default:
@@ -390,15 +389,20 @@ export class NotebookDesk implements Desk {
     this.channelOfAll()?.send({ type: "ask", run: this.look?.run ?? "" });
   }
 
+  /** The kernel knows tasks by their numbers in a run; the picture that is shown may be newer and number them anew. */
   private askDetails(): void {
-    if (this.chosen === null || this.look === null) return;
-    this.channelOfAll()?.send({ type: "ask-task", run: this.shownRun(), node: this.chosen });
+    const { look, chosen } = this;
+    if (chosen === null || look === null) return;
+    const node = inRun(this.state, chosen);
+    if (node === null) this.details = notRun(this.state, chosen, (cell) => this.cellModel(cell)?.sharedModel.getSource());
+    else this.channelOfAll()?.send({ type: "ask-task", run: look.run, node });
   }
 
-  /** The run whose picture is shown; "" for a flow that would run next. */
-  private shownRun(): string {
-    const { look } = this;
-    return look === null || look.bundle === null || isLive(this.state) ? (look?.run ?? "") : look.bundle.run;
+  private hearDetails(details: TaskDetails): void {
+    const { look, chosen } = this;
+    if (look === null || chosen === null || details.run !== look.run || details.node !== inRun(this.state, chosen)) return;
+    this.details = { ...details, node: chosen, cause: shownAs(this.state, details.cause) ?? -1 };
+    this.news();
   }
 
   private readonly onActiveCell = (): void => {
