@@ -11,6 +11,7 @@ Imports, definitions and settings only set the scene: they can be run at any tim
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from flowbook.sources import CellNames, Dependency, shared_cells
@@ -124,5 +125,11 @@ class Again:
 
 def again_in(document: Document) -> Again:
     """Return what works out which cells of a document are run again; none yet."""
-    titles = [f"cell {cell.number}" for cell in document.cells]
-    return Again([cell.names for cell in document.cells], titles, document.dependencies)
+    known: Again | None = document.kept.get("again")
+    if known is None:
+        titles = [f"cell {cell.number}" for cell in document.cells]
+        known = Again([cell.names for cell in document.cells], titles, document.dependencies)
+        document.kept["again"] = known
+    made = copy.copy(known)  # to follow the cells takes a while, and is the same each time
+    made.changes, made.reasons = {}, {}
+    return made
