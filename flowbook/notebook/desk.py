@@ -234,10 +234,14 @@ class Desk:
     def after_cell(self, result: Any) -> None:
         """Note how it ended."""
         begun, self._begun = self._begun, None
-        if begun is None or not begun[0] or self.asked is None:
-            self.touch()  # it may have run a flow
+        if begun is None or self.asked is None:
             return
         cell, source, started = begun
+        if not cell:
+            if result.info.store_history:  # a console; what pages and frontends ask for is not kept in the history
+                self.live.elsewhere(source)
+            self.touch()  # it may have run a flow
+            return
         error = result.error_before_exec or result.error_in_exec
         state: State = Success("Run by hand.")
         if error is not None:

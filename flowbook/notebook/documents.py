@@ -67,20 +67,21 @@ class Document:
         path: where it was read from.
         node: all of it, as nbformat has it.
         cells: its code cells, in document order, but for empty ones and those that say `skip`.
+        kept: what was worked out from these, so that it is done once.
 
     """
 
     path: Path
     node: Any
     cells: tuple[CodeCell, ...]
-    _kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def dependencies(self) -> list[Dependency]:
         """Which cells must run before which, and why; positions are those in `cells`."""
-        if "dependencies" not in self._kept:
-            self._kept["dependencies"] = dependencies([cell.names for cell in self.cells])
-        found: list[Dependency] = self._kept["dependencies"]
+        if "dependencies" not in self.kept:
+            self.kept["dependencies"] = dependencies([cell.names for cell in self.cells])
+        found: list[Dependency] = self.kept["dependencies"]
         return found
 
     @property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
 from flowbook.hashing import token
+from flowbook.notebook.again import again_in
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
 from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
@@ -21,7 +22,8 @@ from flowbook.notebook.interpreter import Interpreter
 from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
 from flowbook.notebook.surroundings import Surroundings
-from flowbook.states import Success
+from flowbook.sources import CellSyntaxError, analyse
+from flowbook.states import Cancelled, Skipped, Success, TriggerFailed
 from flowbook.view.feed import Feed
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class Ended:
         upstream: on which endings of what is upstream it ran, by id.
         attempt: which attempt it was.
         started, at: when it began and ended, seconds since the epoch.
-        by_hand: a person ran it, not the flow.
+        changes: the names that it changed; None when its text does not tell.
+        doubt: why it may have ended otherwise than in a whole run: a person ran it when names were other ones already.
 
     """
 
@@ -58,7 +61,8 @@ class Ended:
     attempt: int = 1
     started: float | None = None
     at: float | None = None
-    by_hand: bool = False
+    changes: frozenset[str] | None = frozenset()
+    doubt: str = ""
 
 
 class LiveInterpreter(Interpreter):
@@ -156,6 +160,8 @@ class LiveDocument:
         self._numbers = itertools.count(1)
         self._chosen: dict[str, Any] = {}
         self._values: dict[str, tuple[int, Any]] = {}
+        # names that were changed by what is not in the notebook any more, with the number of that; "*" stands for any
+        self._left_behind: dict[str, int] = {}
 
     # -- what the page tells -------------------------------------------------------------------------------------------
 
@@ -199,10 +205,39 @@ class LiveDocument:
     @alone
     def by_hand(self, cell: str, source: str, state: State, started: float, at: float) -> None:
         """Note that a person ran a cell."""
+        before = self.again(cell)
+        above = self._needed_by(cell) & before.keys()
+        doubt = "it was run by hand, on names that were not as above it any more" if above else ""
         self.outputs.pop(cell, None)  # those are in the page, and nowhere else
         task = self._task_of(cell)
         upstream = self._serials(self.flow.upstream_tasks(task)) if self.flow is not None and task is not None else {}
-        self.ended[cell] = Ended(source, state, next(self._numbers), upstream, 1, started, at, by_hand=True)
+        changes = self._changes_of(cell, source)
+        self._note(cell, Ended(source, state, next(self._numbers), upstream, 1, started, at, changes, doubt))
+
+    @alone
+    def elsewhere(self, source: str) -> None:
+        """Note that something was run in the kernel that is no cell of the notebook, as in a console."""
+        self._leave_behind(_changes(source), next(self._numbers))
+
+    def _changes_of(self, cell: str, source: str) -> frozenset[str] | None:
+        """Return the names that a text of a cell changes, seen in its place in the document where it stands there."""
+        document = self.document
+        for at, known in enumerate(document.cells if document is not None else ()):
+            if document is not None and known.id == cell and known.source.strip() == source.strip():
+                return again_in(document).changed_by(at)
+        return _changes(source)
+
+    def _note(self, cell: str, ended: Ended) -> None:
+        """Keep how a cell ended; what only its text before has changed is left behind."""
+        before = self.ended.get(cell)
+        if before is not None and before.source.strip() != ended.source.strip() and _has_begun(before.state):
+            gone = None if before.changes is None else before.changes - (ended.changes or frozenset())
+            self._leave_behind(gone, before.serial)
+        self.ended[cell] = ended
+
+    def _leave_behind(self, names: frozenset[str] | None, serial: int) -> None:
+        for name in {"*"} if names is None else names:
+            self._left_behind[name] = max(serial, self._left_behind.get(name, 0))
 
     # -- out of date ---------------------------------------------------------------------------------------------------
 
@@ -226,19 +261,58 @@ class LiveDocument:
         return frozenset(task.cell.id for task in self._tasks() if found[task])
 
     @alone
-    def fresh(self) -> dict[Task, State]:
-        """Return the states of tasks that would do the same again, and need not."""
-        kept: dict[Task, State] = {}
-        run = self._new_run(self._flow().document)
-        stale = self.stale()
-        for task in self._tasks():
-            known = self.ended.get(task.cell.id)
-            if known is None or not isinstance(known.state, Success) or self.is_dirty(task.cell):
+    def again(self, to: str = "") -> dict[str, str]:
+        """Tell which cells, by id, have to run so that the end is that of a whole run, and why.
+
+        Args:
+            to: the id of a cell that is run in any case.
+
+        """
+        document = self.document
+        if document is None:
+            return {}
+        plan, stale, left = again_in(document), self.stale(), self._foreign()
+        changes: dict[int, frozenset[str] | None] = {}
+        for at, cell in enumerate(document.cells):
+            known = self.ended.get(cell.id)
+            if known is not None and _has_begun(known.state):
+                now = plan.changed_by(at)
+                changes[at] = None if known.changes is None or now is None else known.changes | now
+                if name := _overtaken(known, left):
+                    plan.add(at, f"{name} was changed by something that is not in the notebook any more")
+            if known is None:
+                plan.add(at, "it has not run")
+            elif not isinstance(known.state, Success):
+                plan.add(at, "it did not end well")
+            elif self.is_dirty(cell):
+                plan.add(at, "its text has changed")
+            elif cell.id in stale:
+                plan.add(at, "something before it was changed, or ran again")
+            elif known.doubt:
+                plan.add(at, known.doubt)
+            elif cell.id == to:
+                plan.add(at, "it was asked for")
+        plan.changes = changes
+        plan.follow()
+        return {document.cells[at].id: why for at, why in plan.reasons.items()}
+
+    def _foreign(self) -> dict[str, int]:
+        """Return the names that were changed by what does not stand in the notebook now, and when."""
+        left = dict(self._left_behind)
+        now = {cell.id: cell for cell in self.document.cells} if self.document is not None else {}
+        for one, known in self.ended.items():
+            cell = now.get(one)
+            if not _has_begun(known.state) or (cell is not None and not self.is_dirty(cell)):
                 continue
-            above = [one for one in self._flow().upstream_tasks(task) if isinstance(one, DocumentTask)]
-            if task.cell.id not in stale and all(one in kept for one in above):
-                kept[task] = task.kept_state(run)
-        return kept
+            own = self._changes_of(one, cell.source) or frozenset() if cell is not None else frozenset()
+            for name in {"*"} if known.changes is None else known.changes - own:
+                left[name] = max(known.serial, left.get(name, 0))
+        return left
+
+    def _fresh(self, flow: DocumentFlow, to: str = "") -> dict[Task, State]:
+        """Return the states of tasks that need not run."""
+        again, run = self.again(to), self._new_run(flow.document)
+        return {task: task.kept_state(run) for task in self._tasks() if task.cell.id not in again}
 
     # -- running -------------------------------------------------------------------------------------------------------
 
@@ -260,7 +334,7 @@ class LiveDocument:
         with self.lock:
             flow = self._flow()
             values = self._parameters(flow, parameters or {})
-            kept = self._kept(flow, to, options) if to else self.fresh() if from_failed else {}
+            kept = self._kept(flow, to, options) if to else self._fresh(flow) if from_failed else {}
         if kept:
             options["task_states"] = kept
         interpreter = self._new_run(flow.document).interpreter
@@ -281,10 +355,10 @@ class LiveDocument:
             raise FlowError(msg)
         options["until"] = goal
         above = _above(flow, goal) - {goal}
-        return {task: state for task, state in self.fresh().items() if task in above}
+        return {task: state for task, state in self._fresh(flow, to).items() if task in above}
 
     @alone
-    def remember(self, flow: Flow, kept: Iterable[Task] = ()) -> None:
+    def remember(self, flow: DocumentFlow, kept: Iterable[Task] = ()) -> None:
         """Note how cells have ended in the last run of a flow."""
         run = flow.last_run
         if run is None:
@@ -292,11 +366,12 @@ class LiveDocument:
         self.last_run = run
         states, looks = run.states, Feed(run.runner).snapshot(0.0).nodes
         again = set(flow.nodes) - set(kept)
+        plan, places = again_in(flow.document), {cell.id: at for at, cell in enumerate(flow.document.cells)}
         for number, task in enumerate(run.runner.plan.tasks):
             if not isinstance(task, DocumentTask) or task not in again or not states[task].is_finished():
                 continue
             look = looks[number]
-            self.ended[task.cell.id] = Ended(
+            ended = Ended(
                 task.cell.source,
                 states[task],
                 next(self._numbers),
@@ -304,7 +379,9 @@ class LiveDocument:
                 look.attempt,
                 look.started,
                 look.ended,
+                plan.changed_by(places[task.cell.id]),
             )
+            self._note(task.cell.id, ended)
 
     def chosen(self, name: str) -> Any:
         """Return what a person gave a parameter last; `...` when nobody has."""
@@ -333,6 +410,12 @@ class LiveDocument:
             return []
         return [task for task in self.flow.sorted_tasks() if isinstance(task, DocumentTask)]
 
+    def _needed_by(self, cell: str) -> set[str]:
+        """Return the cells that come before a cell, by id, without itself."""
+        task = self._task_of(cell)
+        above = _above(self.flow, task) - {task} if self.flow is not None and task is not None else set()
+        return {one.cell.id for one in above if isinstance(one, DocumentTask)}
+
     def _task_of(self, cell: str) -> DocumentTask | None:
         return next((task for task in self._tasks() if task.cell.id == cell), None)
 
@@ -355,6 +438,29 @@ def _above(flow: Flow, goal: Task) -> set[Task]:
             found.add(upstream)
             stack.append(upstream)
     return found
+
+
+def _has_begun(state: State) -> bool:
+    return not isinstance(state, (TriggerFailed, Skipped, Cancelled))
+
+
+def _changes(source: str) -> frozenset[str] | None:
+    """Return the names that a text changes, seen by itself; None when that cannot be told."""
+    try:
+        names = analyse(source)
+    except CellSyntaxError:
+        return frozenset()
+    if names.opaque is not None:
+        return None
+    return names.writes | names.maybe_writes | names.mutates | names.may_mutate | names.deletes
+
+
+def _overtaken(known: Ended, left: Mapping[str, int]) -> str:
+    """Return a name of those that a cell changed which something else has changed after it; "" when there is none."""
+    if known.serial < left.get("*", 0):
+        return "everything"
+    mine = sorted(known.changes) if known.changes is not None else sorted(left)
+    return next((name for name in mine if known.serial < left.get(name, 0)), "")
 
 
 def _is_same(one: Document, other: Document) -> bool:

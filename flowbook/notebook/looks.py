@@ -133,7 +133,8 @@ def document_looks(live: LiveDocument) -> list[CellLook]:
         )
         for cell in live.document.cells
     ]
-    return [replace(look, converted=texts.get(look.cell, "")) for look in looks]
+    again = live.again()
+    return [replace(look, again=again.get(look.cell, ""), converted=texts.get(look.cell, "")) for look in looks]
 
 
 def document_reasons(live: LiveDocument) -> list[Reason]:

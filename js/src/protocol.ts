@@ -89,6 +89,7 @@ export interface CellLook {
   readonly ended: number | null;
   readonly dirty: boolean;
   readonly stale: boolean;
+  readonly again: string;
   readonly converted: string;
 }
 
