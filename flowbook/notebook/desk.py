@@ -81,6 +81,13 @@ class Desk:
         else:
             self._questions.append(message)
 
+    def joined(self) -> None:
+        """Tell a page that came during a run, or was loaded again, what cells have printed and shown in it before."""
+        run = self.run
+        if run is not None and not run.state.is_finished():
+            for task in run.runner.plan.tasks:
+                self._note_output(str(getattr(task, "cell_id", "")))
+
     def touch(self) -> None:
         """Note that something about the flow has changed."""
         self._is_news = True

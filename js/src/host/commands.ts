@@ -176,9 +176,8 @@ function showCommands({ app, desks, icons, sidebar, files, trans }: World): Reco
         for (const item of files?.tracker.currentWidget?.selectedItems() ?? []) {
           if (item.type !== "notebook") continue;
           const panel = await app.commands.execute("docmanager:open", { path: item.path });
-          // In Notebook 7 it opens in a page of its own, which finds the wish.
-          if (!isNotebookPanel(panel)) leaveWish(item.path);
-          else await panel.context.ready.then(() => show(desks.of(panel), null));
+          if (isOpenHere(panel)) await panel.context.ready.then(() => show(desks.of(panel), null));
+          else leaveWish(item.path); // in Notebook 7 it opens in a page of its own, which finds the wish
         }
       },
     },
@@ -263,6 +262,9 @@ function retry(desk: NotebookDesk | null, cell: string | undefined, node: number
   return desk.run({ to: cell, from_failed: false, parameters: {} });
 }
 
-function isNotebookPanel(widget: unknown): widget is NotebookPanel {
-  return typeof widget === "object" && widget !== null && "content" in widget && "context" in widget;
+function isOpenHere(widget: unknown): widget is NotebookPanel {
+  const isNotebook = typeof widget === "object" && widget !== null && "content" in widget && "context" in widget;
+  if (!isNotebook) return false;
+  const panel = widget as NotebookPanel;
+  return !panel.isDisposed && panel.node.isConnected;
 }

@@ -32,7 +32,7 @@ const TYPED = 1200;
 /** Milliseconds before an unanswered message is sent again; doubled each time, up to the last. */
 const FIRST_PATIENCE = 300;
 const LAST_PATIENCE = 10_000;
-/** A kernel that listens answers a button within this many milliseconds. */
+/** A kernel that listens answers within this many milliseconds. */
 const ANSWER_TIME = 700;
 /** How long a refusal stays to be read. */
 const READING_TIME = 8000;
@@ -123,7 +123,7 @@ export class NotebookDesk implements Desk {
     if (kernel === null || this.isBusy) return;
     this.isBusy = true;
     this.say("");
-    this.tell(false); // what was typed a moment ago counts
+    await this.toldAll();
     const code = RUN_CODE.replace("{}", () => JSON.stringify(JSON.stringify(orders)));
     try {
       const reply = await execute(kernel, code, false);
@@ -331,6 +331,14 @@ export class NotebookDesk implements Desk {
     if (!inAnyCase && text === this.told) return;
     this.told = text;
     this.ask(++this.question, FIRST_PATIENCE, () => this.channelOfAll()?.send(document));
+  }
+
+  /** What was typed a moment ago counts: the kernel has taken it in once it answers. */
+  private async toldAll(): Promise<void> {
+    const question = this.question;
+    this.tell(false);
+    const deadline = Date.now() + ANSWER_TIME;
+    while (this.question === question + 1 && Date.now() < deadline) await new Promise((go) => setTimeout(go, 10));
   }
 
   /** Send, and again after a while as long as nothing was heard: a message may be lost, or late in the main shell. */

@@ -40,7 +40,27 @@ interface ExecuteReply {
   readonly content: { readonly status: string; readonly ename?: string; readonly evalue?: string };
 }
 
+interface KernelMessage {
+  readonly header: Readonly<Record<string, string>>;
+  readonly parent_header: unknown;
+  readonly metadata: unknown;
+  readonly content: unknown;
+  readonly channel: "control";
+  readonly buffers: readonly unknown[];
+}
+
 interface KernelConnection {
+  readonly clientId?: string;
+  readonly username?: string;
+  readonly connectionStatus?: string;
+  /** The subshell that requests of this connection go to; null is the main shell. */
+  subshellId?: string | null;
+  requestKernelInfo?(): Promise<unknown>;
+  sendControlMessage?(
+    message: KernelMessage,
+    expectReply: boolean,
+    disposeOnDone: boolean,
+  ): { readonly done: Promise<{ readonly content: Readonly<Record<string, unknown>> } | undefined> };
   readonly id: string;
   readonly isDisposed: boolean;
   readonly handleComms: boolean;

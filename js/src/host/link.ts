@@ -9,6 +9,7 @@
 import { acceptMessage } from "../accept";
 import type { Channel, Ear, Status } from "../channel";
 import { COMMAND_TARGET, FEED_TARGET, type Hello, PROTOCOL, type ToKernel, type ToView } from "../protocol";
+import { known } from "./kernel";
 
 /** Without pictures a link closes after this many milliseconds; a cell that runs again needs it at once. */
 const LINGER = 5000;
@@ -90,7 +91,7 @@ export class KernelLink {
     const attempt = ++this.attempt;
     this.turn("opening");
     try {
-      await kernel.info;
+      await known(kernel);
       const command = kernel.createComm(COMMAND_TARGET);
       const feed = kernel.createComm(FEED_TARGET);
       this.comms = { command, feed };
