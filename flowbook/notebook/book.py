@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.hashing import token
+from flowbook.notebook.again import Again
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.locking import alone
 from flowbook.notebook.settings import Settings, read_settings
 from flowbook.notebook.shelf import Shelf
 from flowbook.notebook.versions import Problem, problems
+from flowbook.sources import dependencies
 from flowbook.states import State, Success
 from flowbook.view.feed import Feed
 
@@ -310,7 +312,7 @@ class Notebook:
             wanted = ancestry(flow, goal)
             kept = {task: state for task, state in self._fresh(flow).items() if task in wanted and task is not goal}
         elif from_failed:
-            kept = self._fresh(flow)
+            kept = self._untouched(name, self._fresh(flow))
         self._check_problems(name, {task.name for task in wanted - kept.keys()})
         if kept:
             options["task_states"] = kept
@@ -411,6 +413,25 @@ class Notebook:
             ):
                 kept[task] = known.state
         return kept
+
+    @alone
+    def _untouched(self, name: str, fresh: Mapping[Task, State]) -> dict[Task, State]:
+        """Return those of some tasks which stay as they are when all others run: nobody changes what they made."""
+        first, cells = self.settings(name).read(), self.ordered(name)
+        read = [*first, *(cell.names for cell in cells)]
+        titles = [*("the parameters" for _ in first), *(f"task {cell.name}" for cell in cells)]
+        plan = Again(read, titles, dependencies(read))
+        kept = {task.cell.id for task in fresh if isinstance(task, CellTask)}
+        places = {cell.id: place for place, cell in enumerate(cells, len(first))}
+        plan.changes = {place: plan.changed_by(place) for one, place in places.items() if one in self._ended}
+        for one in places.keys() - kept:
+            plan.add(places[one], "it is not up to date")
+        plan.follow()
+        return {
+            task: state
+            for task, state in fresh.items()
+            if isinstance(task, CellTask) and places[task.cell.id] not in plan.reasons
+        }
 
     def _serials(self, flow: Flow, tasks: Iterable[Task]) -> dict[str, int]:
         """Return which of its endings each task is at; a parameter, which of its values."""
