@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import os
@@ -180,7 +179,7 @@ def _keep(flow: DocumentFlow, values: dict[str, Any], *, is_well: bool) -> None:
 
 
 def _values(flow: DocumentFlow, given: Iterable[str]) -> dict[str, Any]:
-    """Read NAME=VALUE; a value is what its text says in Python or JSON, else the text."""
+    """Read NAME=VALUE as forms and command lines of all flows are read, see `Flow.parse_parameters`."""
     texts: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -191,14 +190,7 @@ def _values(flow: DocumentFlow, given: Iterable[str]) -> dict[str, Any]:
     if texts.keys() - known:
         hint = "" if known else ' Tag the cell that sets it "parameters".'
         _refuse(flow.unknown_parameters(sorted(texts)) + hint)
-    return {name: _value(text) for name, text in texts.items()}
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return {"true": True, "false": False, "null": None}.get(text, text)
+    return flow.parse_parameters(texts) if texts else {}
 
 
 def _unexpected(flow: DocumentFlow) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.contexts import context
 from flowbook.errors import FlowError, shown
 from flowbook.flows import Flow
+from flowbook.hints import may_fit
 from flowbook.notebook.cells import Made
 from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
@@ -278,7 +279,10 @@ def flow_of_document(source: str | os.PathLike[str] | Document, name: str | None
     flow = DocumentFlow(name or document.path.stem, document)
     read = [cell.names for cell in document.cells]
     values = document.parameters
-    parameters = {key: flow.add_task(Parameter(key, default=value, required=False)) for key, value in values.items()}
+    parameters = {
+        key: flow.add_task(Parameter(key, default=value, required=False, type=_type(document, key, value)))
+        for key, value in values.items()
+    }
     tasks: list[DocumentTask] = []
     for cell, made, private in zip(document.cells, outputs(read), temporaries(read), strict=True):
         own = frozenset(values) & cell.names.writes if cell.is_parameters else frozenset()
@@ -297,6 +301,12 @@ def flow_of_document(source: str | os.PathLike[str] | Document, name: str | None
         if not any(edge.upstream_task is upstream for edge in flow.edges_to(downstream)):
             flow.add_edge(upstream, downstream)
     return flow
+
+
+def _type(document: Document, name: str, default: Any) -> Any:
+    """Return the type a parameter is annotated with, when its own default is of it."""
+    wanted = document.parameter_types.get(name)
+    return wanted if wanted is None or default is None or may_fit(type(default), wanted) else None
 
 
 def until(document: Document, cell: CodeCell) -> Document:

@@ -286,6 +286,38 @@ def test_the_command_line_runs_a_file_gives_parameters_and_writes_what_came(tmp_
     assert "Did you mean 'days'?" in wrong.output
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("days=30", "(30, 'NL', 0.5, None, ['a'], False)"),
+        ("where=30", "(3, '30', 0.5, None, ['a'], False)"),
+        ("rate=1", "(3, 'NL', 1.0, None, ['a'], False)"),
+        ("limit=7", "(3, 'NL', 0.5, 7, ['a'], False)"),
+        ('names=["b", "c"]', "(3, 'NL', 0.5, None, ['b', 'c'], False)"),
+        ("fast=yes", "(3, 'NL', 0.5, None, ['a'], True)"),
+        ("days=many", "parameter 'days' got 'many', which is not of type int"),
+        ("limit=low", "parameter 'limit' got 'low', which is not of type int | None"),
+        ("names=[1]", "parameter 'names' got '[1]', which is not of type list[str]"),
+    ],
+)
+def test_parameters_of_the_command_line_are_read_as_what_the_cell_says_they_are(
+    tmp_path: Path, given: str, made: str
+) -> None:
+    cell = "days = 3\nwhere = 'NL'\nrate = 0.5\nlimit: int | None = None\nnames: 'list[str]' = ['a']\nfast = False"
+    path = written(tmp_path / "report.ipynb", [cell, "print((days, where, rate, limit, names, fast))"])
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, path)
+    out = tmp_path / "out.ipynb"
+    done = run_line("run", str(path), "-p", given, "-o", str(out), "--executor", "local")
+    if made.startswith("parameter"):
+        assert done.exit_code == 2
+        assert made in " ".join(done.output.replace("│", " ").split())
+    else:
+        assert done.exit_code == 0, done.output
+        assert words(nbformat.read(out, as_version=4).cells[1]) == [("stdout", made + "\n")]
+
+
 def test_a_cell_that_fails_is_named_with_its_line_and_the_rest_runs(tmp_path: Path) -> None:
     cells = [
         "a = 1",
