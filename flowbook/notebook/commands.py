@@ -1,4 +1,4 @@
-"""Verbs of the command line for notebook files: ``flowbook run``, ``flowbook explain``."""
+"""Verbs of the command line for notebook files: ``flowbook run``, ``flowbook explain``, ``flowbook convert``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowbook.notebook.documents import CodeCell, Document
     from flowbook.states import State
 
-__all__ = ["explain", "run"]
+__all__ = ["convert", "explain", "run"]
 
 _NOTEBOOK = click.Path(dir_okay=False, path_type=Path)
 # How many dependencies of a cell `explain` writes out.
@@ -97,6 +97,46 @@ def explain(notebook: Path) -> None:
     for line in explained(document):
         click.echo(line)
     sys.exit(1 if any(cell.problem is not None for cell in document.cells) else 0)
+
+
+@click.command()
+@click.argument("source", type=_NOTEBOOK)
+@click.argument("target", type=_NOTEBOOK)
+@click.option("--force", is_flag=True, help="Write over TARGET when it is there already.")
+def convert(source: Path, target: Path, force: bool) -> None:  # noqa: FBT001 - click gives it by name
+    r"""Write the notebook SOURCE as a script, or the script SOURCE as a notebook; nothing is run.
+
+    \b
+    flowbook convert report.ipynb report.py     functions with @task, and the flow that runs them to the same end
+    flowbook convert report.py report.ipynb     each of them a cell; a script made by convert is that notebook again
+    """
+    kinds = source.suffix.lower(), target.suffix.lower()
+    if kinds not in {(".ipynb", ".py"), (".py", ".ipynb")}:
+        _refuse(f"{source} to {target}: one of the two is a notebook (.ipynb), and the other one a script (.py).")
+    if target.exists() and not force:
+        _refuse(f"{target} is there already. Write over it with --force, or give another name.")
+    with _refusals():
+        text = _script_text(source) if kinds[0] == ".ipynb" else _converted_notebook(source)
+    try:
+        _replace(target, lambda: text)
+    except OSError as error:
+        _refuse(f"{target} cannot be written: {error.strerror}.")
+    runs = f"python {target}" if kinds[1] == ".py" else f"flowbook run {target}"
+    click.echo(f"Written: {target}. Run it: {runs}")
+
+
+def _script_text(source: Path) -> str:
+    from flowbook.notebook.documents import read_document
+    from flowbook.notebook.scripts import script_of_document
+
+    return script_of_document(read_document(source))
+
+
+def _converted_notebook(source: Path) -> str:
+    from flowbook.notebook.files import written_node
+    from flowbook.notebook.script_cells import notebook_of_script
+
+    return written_node(notebook_of_script(source))
 
 
 def explained(document: Document) -> Iterator[str]:

@@ -164,11 +164,8 @@ def _document(path: Path, text: str) -> Document:
 def _cells(node: Any) -> list[CodeCell]:
     found: list[CodeCell] = []
     used: set[str] = set()
-    ids: set[str] = set()
+    _give_ids(node.cells)
     for place, cell in enumerate(node.cells):
-        if not cell.get("id") or cell["id"] in ids:
-            cell["id"] = f"cell-{place}"  # the same at each reading, unlike nbformat's
-        ids.add(cell["id"])
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         ours = cell.metadata.get("flowbook", {})
@@ -186,6 +183,18 @@ def _cells(node: Any) -> list[CodeCell]:
     if not any(cell.metadata.get("id") for cell in node.cells) and (node.nbformat, node.nbformat_minor) < (4, 5):
         node.nbformat, node.nbformat_minor = 4, 5  # cells have ids now
     return found
+
+
+def _give_ids(cells: Any) -> None:
+    """Give each cell an id of its own; the same ones at each reading, unlike nbformat's."""
+    known = {cell.get("id") for cell in cells}
+    ids: set[str] = set()
+    for place, cell in enumerate(cells):
+        if not cell.get("id") or cell["id"] in ids:
+            wanted = (f"cell-{place}", *(f"cell-{place}-{number}" for number in range(2, len(cells) + 3)))
+            cell["id"] = next(one for one in wanted if one not in known)
+            known.add(cell["id"])
+        ids.add(cell["id"])
 
 
 def _read(source: str) -> tuple[CellNames, CellSyntaxError | None]:
