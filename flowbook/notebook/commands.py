@@ -61,10 +61,10 @@ def run(
 
     A cell tagged "parameters" says what -p can change: flowbook run report.ipynb -p days=30
     """
-    if executor not in {"local", "threads"}:
+    if executor == "dask":
         _refuse(
-            f"--executor {executor} cannot run the cells of a notebook yet, since they share one namespace. "
-            "Use --executor local or --executor threads."
+            "--executor dask cannot run the cells of a notebook, since their names are in this process. "
+            "Use --executor local, threads or processes."
         )
     with _refusals():
         flow = _flow(notebook, to)
@@ -141,7 +141,10 @@ def _converted_notebook(source: Path) -> str:
 
 def explained(document: Document) -> Iterator[str]:
     """Tell in lines how the cells of a document depend on each other, what is odd, and what may run side by side."""
+    from flowbook.notebook.apart import Apart
+
     yield f"{document.path.name}: {len(document.cells)} cells with code"
+    apart = Apart(document)
     by_cell: dict[int, list[Any]] = {}
     for found in document.dependencies:
         by_cell.setdefault(found.downstream, []).append(found)
@@ -158,6 +161,13 @@ def explained(document: Document) -> Iterator[str]:
             yield f"  and after {len(needs) - _LISTED} more"
         if not needs and cell.problem is None:
             yield "  needs no other cell"
+        if cell.problem is None:
+            stays = apart.reason(position)
+            yield (
+                f"  --executor processes: in the kernel process, since it {stays}"
+                if stays
+                else ("  --executor processes: in a process of its own, if all that it uses can be copied")
+            )
     layers = side_by_side(document)
     yield "\nWhat may run side by side:"
     for step, layer in enumerate(layers, 1):

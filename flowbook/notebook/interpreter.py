@@ -101,7 +101,7 @@ class Interpreter:
         self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
-        self._hidden = {*self.namespace, "__annotations__"}
+        self._hidden = {*self.namespace, "__annotations__", "__warningregistry__"}
         self._shown: dict[int, Any] = {}
         self._owner: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -117,10 +117,36 @@ class Interpreter:
         }
 
     @property
+    def own_names(self) -> frozenset[str]:
+        """The names that are there before any cell."""
+        return frozenset(self._hidden)
+
+    @property
     def publisher(self) -> Any:
         """The display publisher of this process, where it is not one of ours."""
         shell = _the_shell()
         return None if isinstance(shell, _Shell | None) else shell.display_pub
+
+    def begin(self, sources: Mapping[int, str]) -> None:
+        """Forget all that cells have made, and take other texts of cells."""
+        self._sources = sources
+        for name in self.namespace.keys() - self._hidden:
+            del self.namespace[name]
+        for kept in (self._shown, self._owner, self.namespace["Out"]):
+            kept.clear()
+
+    def take(self, number: int, names: Mapping[str, Any], private: frozenset[str], shown: list[Any]) -> None:
+        """Take over what a cell has made in another process, and the value it has shown there, if any."""
+        own = Overlay(self.namespace, private)
+        for name, value in names.items():
+            own[name] = value
+        self._hand_over(number, own)
+        for value in shown:
+            self._shown[number] = self.namespace["Out"][number] = value
+
+    def shown(self, number: int) -> list[Any]:
+        """Return the value that a cell has shown, in a list; an empty one when it showed none."""
+        return [self._shown[number]] if number in self._shown else []
 
     def close(self) -> None:
         """Let go of the event loop; the names stay."""

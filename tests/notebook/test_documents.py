@@ -185,7 +185,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("documents")
 
 
-@pytest.mark.parametrize("executor", ["local", "threads"])
+@pytest.mark.parametrize("executor", ["local", "threads", "processes"])
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_file_says_what_it_says_in_a_kernel(
     name: str, executor: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,7 +201,7 @@ def test_a_notebook_file_says_what_it_says_in_a_kernel(
         run_cell(*words_given)
 
     monkeypatch.setattr(DocumentRun, "run", after_a_while)
-    for _ in range(1 if executor == "local" else ORDERS):
+    for _ in range(ORDERS if executor == "threads" else 1):
         state = flow.run(show=False, executor=executor)
         assert state.is_successful(), flow.failures()
         assert [words(cell) for cell in flow.executed().cells] == expected
