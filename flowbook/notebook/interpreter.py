@@ -31,6 +31,7 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
+from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Interpreter:
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
+        self._carried: dict[contextvars.ContextVar[Any], Any] = {}
 
     @property
     def names(self) -> dict[str, Any]:
@@ -168,7 +170,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher):
+        with self.as_main(), collecting(outputs, self.publisher), self.across_threads():
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -297,6 +299,24 @@ class Interpreter:
                 self._users -= 1
                 if not self._users:
                     _leave_the_stage(self)
+
+    @contextlib.contextmanager
+    def across_threads(self) -> Iterator[None]:
+        """Let cells on several threads find what earlier ones have set for their thread, as all have one in a kernel.
+
+        Settings of `decimal` and numpy are context variables, and connections of `sqlite3` look at their thread.
+        """
+        for variable, value in list(self._carried.items()):
+            variable.set(value)
+        before = contextvars.copy_context()
+        with any_thread_for_sqlite():
+            try:
+                yield
+            finally:
+                after = contextvars.copy_context()
+                self._carried.update(
+                    {one: after[one] for one in after if one not in before or before[one] is not after[one]}
+                )
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import flowbook
 from flowbook.errors import FlowError
-from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.outputs import Outputs, remember
 from flowbook.sources import shared_cells, temporaries
 from flowbook.sources.notebook import Notebook
 
@@ -322,6 +322,7 @@ def take_back(kept: KeptRun, run: DocumentRun, given: Mapping[str, Any]) -> None
     for cell_id, items in kept.outputs.items():
         run.outputs[cell_id] = Outputs()
         run.outputs[cell_id].items.extend(items)
+        remember(run.outputs[cell_id])
 
 
 # -- the file ---------------------------------------------------------------------------------------------------------

@@ -77,10 +77,11 @@ class Sent:
         self.data = file.getvalue()
         self._objects: dict[int, Any] = dict(packer.memo.copy().values())
         self._numbers = packer.numbers
+        self._indexes = dict(enumerate(packer.indexes))
 
     def opened_back(self, data: bytes) -> Any:
         """Return what came back; what had come along is what it was."""
-        return _Unpacker(io.BytesIO(data), self._objects, self._numbers).load()
+        return _Unpacker(io.BytesIO(data), self._objects, self._numbers, self._indexes).load()
 
 
 def _culprit(names: Mapping[str, Any], defined: Mapping[str, Any]) -> str:
@@ -104,10 +105,11 @@ class Arrived:
     """
 
     def __init__(self, data: bytes) -> None:
-        opener = _Unpacker(io.BytesIO(data), {}, [])
+        opener = _Unpacker(io.BytesIO(data), {}, [], {})
         self.names: dict[str, Any] = opener.load()
         self._objects: dict[int, Any] = opener.memo.copy()
         self._numbers = opener.numbers
+        self._indexes = [opener.indexes[place] for place in range(len(opener.indexes))]
         self._before = self._looks()
 
     def _looks(self) -> bytes:
@@ -127,7 +129,7 @@ class Arrived:
             msg = "changes an object which it reads"
             raise Stays(msg)
         file = io.BytesIO()
-        packer = _HomePacker(file, sys.modules["__main__"].__dict__, self._numbers, self._objects)
+        packer = _HomePacker(file, sys.modules["__main__"].__dict__, self._numbers, self._objects, self._indexes)
         try:
             packer.dump(values)
         except Stays:
@@ -143,13 +145,19 @@ class _Packer(pickle.Pickler):
 
     Attributes:
         numbers: the floats that are not equal to themselves, of which only the identity tells one from another.
+        indexes: those of pandas tables. Views of one count as the same for pandas, so they stay that.
 
     """
 
-    def __init__(self, file: Any, defined: Mapping[str, Any], numbers: Iterable[float] = ()) -> None:
+    def __init__(
+        self, file: Any, defined: Mapping[str, Any], numbers: Iterable[float] = (), indexes: Iterable[Any] = ()
+    ) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.defined = defined
         self.numbers: list[float] = list(numbers)
+        self.indexes: list[Any] = list(indexes)
+        self._index_numbers = {id(index): number for number, index in enumerate(self.indexes)}
+        self._marks = {_mark(index): number for number, index in enumerate(self.indexes)}
 
     def persistent_id(self, value: Any) -> Any:
         kind = type(value)
@@ -161,6 +169,8 @@ class _Packer(pickle.Pickler):
             return "module", value.__name__
         if kind is types.FunctionType or isinstance(value, type):
             self._refuse_unknown_code(value)
+        elif _is_index(value):
+            return self._index(value)
         elif (reason := _reason(kind)) is not None:  # type: ignore[arg-type]  # classes can be hashed
             raise Stays(reason)
         return None
@@ -171,6 +181,17 @@ class _Packer(pickle.Pickler):
                 return place
         self.numbers.append(value)
         return len(self.numbers) - 1
+
+    def _index(self, index: Any) -> Any:
+        number = self._index_numbers.get(id(index))
+        if number is not None:
+            return "index", number, b""
+        number = self._index_numbers[id(index)] = len(self.indexes)
+        self.indexes.append(index)
+        first = self._marks.setdefault(_mark(index), number)
+        if first != number:
+            return "view", number, first, list(index.names)
+        return "index", number, pickle.dumps(index, pickle.HIGHEST_PROTOCOL)
 
     def _refuse_unknown_code(self, value: Any) -> None:
         if value.__module__ == "__main__" and self.defined.get(value.__qualname__) is not value:
@@ -183,43 +204,41 @@ class _HomePacker(_Packer):
     """Names what had come along, and refuses what shares memory with it."""
 
     def __init__(
-        self, file: Any, defined: Mapping[str, Any], numbers: Iterable[float], objects: Mapping[int, Any]
+        self,
+        file: Any,
+        defined: Mapping[str, Any],
+        numbers: Iterable[float],
+        objects: Mapping[int, Any],
+        indexes: Iterable[Any],
     ) -> None:
-        super().__init__(file, defined, numbers)
+        super().__init__(file, defined, numbers, indexes)
         self.known = {id(value): place for place, value in objects.items() if type(value) not in _ATOMS}
-        self.memory = {_root(array) for value in objects.values() for array in _arrays(value)}
-        tables = [value for value in objects.values() if not _is_array(value)]
+        tables = [*(value for value in objects.values() if not _is_array(value)), *self.indexes]
+        self.memory = {_root(array) for value in (*objects.values(), *tables) for array in _arrays(value)}
         self.loose = self.memory - {_root(array) for value in tables for array in _arrays(value)}
-        self.copies: list[Any] = []
+        self.free: dict[int, Any] = {}  # arrays of tables that pandas copies before it changes them, by identity
 
     def persistent_id(self, value: Any) -> Any:
         place = self.known.get(id(value))
         if place is not None and not _is_array(value):
             return "in", place
-        if (numpy := sys.modules.get("numpy")) is not None and isinstance(value, numpy.ndarray):
-            if _root(value) in self.memory:
+        if _is_array(value):
+            if _root(value) in self.memory and id(value) not in self.free:
                 msg = "makes an array that shares memory with one it reads"
                 raise Stays(msg)
-        elif _is_index(value) or (_is_copied_on_write(value) and self.loose.isdisjoint(map(_root, _arrays(value)))):
-            return self._copy(value)  # no change of one shows in the other, though they share memory
+        elif _is_copied_on_write(value):
+            arrays = _arrays(value)
+            if self.loose.isdisjoint(map(_root, arrays)):
+                self.free.update((id(array), array) for array in arrays)
         return super().persistent_id(value)
-
-    def _copy(self, value: Any) -> Any:
-        for place, known in enumerate(self.copies):
-            if known is value:
-                return "copy", place, b""
-        file = io.BytesIO()
-        _Packer(file, self.defined).dump(value)
-        self.copies.append(value)
-        return "copy", len(self.copies) - 1, file.getvalue()
 
 
 class _Unpacker(pickle.Unpickler):
-    def __init__(self, file: Any, objects: Mapping[int, Any], numbers: list[float]) -> None:
+    def __init__(self, file: Any, objects: Mapping[int, Any], numbers: list[float], indexes: dict[int, Any]) -> None:
         super().__init__(file)
         self.objects = objects
         self.numbers = numbers
-        self.copies: dict[int, Any] = {}
+        self.indexes = indexes
 
     def persistent_load(self, said: Any) -> Any:
         match said:
@@ -231,10 +250,14 @@ class _Unpacker(pickle.Unpickler):
                 while len(self.numbers) <= place:
                     self.numbers.append(float("nan"))
                 return self.numbers[place]
-            case ("copy", place, data):
-                if place not in self.copies:
-                    self.copies[place] = _Unpacker(io.BytesIO(data), {}, []).load()
-                return self.copies[place]
+            case ("index", number, data):
+                if number not in self.indexes:
+                    self.indexes[number] = pickle.loads(data)  # noqa: S301 - from our own process
+                return self.indexes[number]
+            case ("view", number, first, names):
+                self.indexes[number] = self.indexes[first].view()
+                self.indexes[number].names = names
+                return self.indexes[number]
         msg = f"a parcel says {said!r}, which nobody writes."
         raise pickle.UnpicklingError(msg)
 
@@ -310,6 +333,12 @@ def _is_index(value: Any) -> bool:
     return pandas is not None and isinstance(value, pandas.Index)
 
 
+def _mark(index: Any) -> int:
+    """Return what views of one index have in common: pandas has no public name for it."""
+    mark = getattr(index, "_id", None)
+    return id(index if mark is None else mark)
+
+
 def _is_table(value: Any) -> bool:
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series)
@@ -327,9 +356,12 @@ def _arrays(value: Any) -> list[Any]:
     """Return the arrays in which an object keeps its values."""
     if _is_array(value):
         return [value]
-    if not _is_table(value):
+    if _is_index(value):
+        kept = [getattr(value, "_data", None)]
+    elif _is_table(value):
+        kept = list(value._mgr.arrays)  # noqa: SLF001 - pandas has no public name for it
+    else:
         return []
-    kept = value._mgr.arrays  # noqa: SLF001 - pandas has no public name for it
     inner = [getattr(one, name, None) for one in kept for name in ("_ndarray", "_data", "_mask")]
     return [one for one in itertools.chain(kept, inner) if _is_array(one)]
 

@@ -24,7 +24,7 @@ from flowbook.engine.executors.processes import ended_how
 from flowbook.engine.executors.threads import ThreadExecutor
 from flowbook.engine.journey import WorkerLost
 from flowbook.engine.remote import facts_of_run
-from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.outputs import Outputs, remember
 from flowbook.notebook.parcels import Arrived, Sent, Stays, is_plain_definition
 from flowbook.tasks.base import Task
 
@@ -114,6 +114,7 @@ class CellProcesses:
         except Stays as stays:
             return str(stays)
         outputs.items.extend(items)
+        remember(outputs)
         interpreter.take(cell.number, names, private, shown)
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ TELLTALES: dict[str, tuple[list[str], str | None, bool]] = {
         "([1, 2], [9, 2])",
         True,
     ),
+    "a table made anew": (
+        [PANDAS, "a = pd.DataFrame({'x': [1, 2, 3]})", "b = a[a.x > 1]", "b.x.tolist(), a.index.tolist()"],
+        "([2, 3], [0, 1, 2])",
+        True,
+    ),
+    "an index with a name": (
+        [PANDAS, "a = pd.Series([1, 2])", "b = a * 2", "a.index.name = 'n'\nb.index.name == a.index.name"],
+        None,
+        True,
+    ),
     "a table over an array": (
         [
             "import numpy as np\nimport pandas as pd",
@@ -89,6 +100,14 @@ TELLTALES: dict[str, tuple[list[str], str | None, bool]] = {
         True,
     ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    import pandas as pd
+
+    pd.reset_option("display.precision")
 
 
 @pytest.mark.parametrize("name", TELLTALES)

@@ -231,9 +231,14 @@ def test_figures_come_out_of_their_cells_though_matplotlib_drew_elsewhere_before
 def test_branches_that_do_not_need_each_other_run_side_by_side(tmp_path: Path) -> None:
     cells = ["import time", "time.sleep(1)\na = 1", "time.sleep(1)\nb = 2", "a + b"]
     flow = Flow.from_notebook(written(tmp_path / "branches.ipynb", cells))
-    begun = time.monotonic()
-    assert flow.run(show=False, executor="threads").is_successful()
-    assert time.monotonic() - begun < 1.6  # about 1.1; the suite may be busy
+    took = []
+    for _ in range(3):  # the machine may be busy with something else once
+        begun = time.monotonic()
+        assert flow.run(show=False, executor="threads").is_successful()
+        took.append(time.monotonic() - begun)
+        if took[-1] < 1.3:
+            break
+    assert min(took) < 1.3, took
 
 
 def test_each_run_begins_with_no_names_and_a_restart_keeps_them(tmp_path: Path) -> None:
