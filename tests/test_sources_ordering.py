@@ -31,6 +31,16 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
         {"0-1 data x", "1-2 data x"},
     ),
     (
+        "what a cache tells is another answer after each call",
+        ["@lru_cache\ndef f(x): return x", "f(1)", "f(2)", "f.cache_info()", "f(3)"],
+        {"0-1 data f", "0-2 data f", "0-3 data f", "1-3 order f", "2-3 order f", "3-4 data f"},
+    ),
+    (
+        "a connection answers one question at a time",
+        ["import sqlite3", "c = sqlite3.connect('x.db')", "def ask(q): return c.execute(q)", "ask('1')", "ask('2')"],
+        {"0-1 data sqlite3", "1-3 data c", "2-3 data ask", "3-4 data c", "2-4 data ask"},
+    ),
+    (
         "readers of the old version come first",
         ["x = []", "n = len(x)", "x += [1]", "m = len(x)"],
         {"0-1 data x", "0-2 data x", "1-2 order x", "2-3 data x"},

@@ -31,6 +31,7 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
+from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Interpreter:
         self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
-        self._hidden = {*self.namespace, "__annotations__"}
+        self._hidden = {*self.namespace, "__annotations__", "__warningregistry__"}
 
     def _begin(self, sources: Mapping[int, str], name: str) -> None:
         self.name = name
@@ -112,6 +113,7 @@ class Interpreter:
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
+        self._carried: dict[contextvars.ContextVar[Any], Any] = {}
 
     @property
     def names(self) -> dict[str, Any]:
@@ -121,10 +123,36 @@ class Interpreter:
         }
 
     @property
+    def own_names(self) -> frozenset[str]:
+        """The names that are there before any cell."""
+        return frozenset(self._hidden)
+
+    @property
     def publisher(self) -> Any:
         """The display publisher of this process, where it is not one of ours."""
         shell = _the_shell()
         return None if isinstance(shell, _Shell | None) else shell.display_pub
+
+    def begin(self, sources: Mapping[int, str]) -> None:
+        """Forget all that cells have made, and take other texts of cells."""
+        self._sources = sources
+        for name in self.namespace.keys() - self._hidden:
+            del self.namespace[name]
+        for kept in (self._shown, self._owner, self.namespace["Out"]):
+            kept.clear()
+
+    def take(self, number: int, names: Mapping[str, Any], private: frozenset[str], shown: list[Any]) -> None:
+        """Take over what a cell has made in another process, and the value it has shown there, if any."""
+        own = Overlay(self.namespace, private)
+        for name, value in names.items():
+            own[name] = value
+        self._hand_over(number, own)
+        for value in shown:
+            self._shown[number] = self.namespace["Out"][number] = value
+
+    def shown(self, number: int) -> list[Any]:
+        """Return the value that a cell has shown, in a list; an empty one when it showed none."""
+        return [self._shown[number]] if number in self._shown else []
 
     def close(self) -> None:
         """Let go of the event loop; the names stay."""
@@ -146,7 +174,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher):
+        with self.as_main(), collecting(outputs, self.publisher), self.across_threads():
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -282,6 +310,24 @@ class Interpreter:
                 self._users -= 1
                 if not self._users:
                     _leave_the_stage(self)
+
+    @contextlib.contextmanager
+    def across_threads(self) -> Iterator[None]:
+        """Let cells on several threads find what earlier ones have set for their thread, as all have one in a kernel.
+
+        Settings of `decimal` and numpy are context variables, and connections of `sqlite3` look at their thread.
+        """
+        for variable, value in list(self._carried.items()):
+            variable.set(value)
+        before = contextvars.copy_context()
+        with any_thread_for_sqlite():
+            try:
+                yield
+            finally:
+                after = contextvars.copy_context()
+                self._carried.update(
+                    {one: after[one] for one in after if one not in before or before[one] is not after[one]}
+                )
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import flowbook
 from flowbook.errors import FlowError
 from flowbook.notebook.again import again_in
-from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.outputs import Outputs, remember
 from flowbook.sources import temporaries
 
 if TYPE_CHECKING:
@@ -239,6 +239,7 @@ def take_back(kept: KeptRun, run: DocumentRun, given: Mapping[str, Any]) -> None
     for cell_id, items in kept.outputs.items():
         run.outputs[cell_id] = Outputs()
         run.outputs[cell_id].items.extend(items)
+        remember(run.outputs[cell_id])
 
 
 # -- the file ---------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Outputs", "collecting", "current_outputs", "take_clear", "take_display"]
+__all__ = ["Outputs", "collecting", "current_outputs", "remember", "take_clear", "take_display"]
 
 
 class Outputs:
@@ -280,8 +280,7 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
         if not _users[0]:
             _install(publisher)
         _users[0] += 1
-        _known.append(outputs)
-        del _known[:-_KEPT]
+        _remember(outputs)
     token = _current.set(outputs)
     try:
         yield
@@ -292,6 +291,18 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
             if not _users[0]:
                 while _undo:
                     _undo.pop()()
+
+
+def _remember(outputs: Outputs) -> None:
+    if outputs not in _known[-1:]:
+        _known.append(outputs)
+        del _known[:-_KEPT]
+
+
+def remember(outputs: Outputs) -> None:
+    """Let other cells update what is shown in these outputs, which were not collected here."""
+    with _lock:
+        _remember(outputs)
 
 
 # How many cells back a display may still be updated in.
