@@ -81,6 +81,13 @@ class Desk:
         else:
             self._questions.append(message)
 
+    def joined(self) -> None:
+        """Tell a page that came during a run, or was loaded again, what cells have printed and shown in it before."""
+        run = self.run
+        if run is not None and not run.state.is_finished():
+            for task in run.runner.plan.tasks:
+                self._note_output(str(getattr(task, "cell_id", "")))
+
     def touch(self) -> None:
         """Note that something about the flow has changed."""
         self._is_news = True
@@ -200,10 +207,13 @@ class Desk:
             raise FlowError(msg)
         given = {name: value for name, value in parameters.items() if value != "" or _takes_empty(flow, name)}
         values = {name: flow.parse_parameters(given)[name] for name in given} if given else {}
+        # On threads, unless the flow names another executor: in the main thread a cell that runs would keep the
+        # run from hearing a button until it has ended.
+        how: dict[str, Any] = {"show": self.follow, **({"executor": "threads"} if flow.executor is None else {})}
         try:
             if basis == "document":
-                return self.live.run(to=to, from_failed=from_failed, parameters=values, show=self.follow)
-            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, show=self.follow)
+                return self.live.run(to=to, from_failed=from_failed, parameters=values, **how)
+            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, **how)
         finally:
             self.touch()
 

@@ -174,9 +174,9 @@ class TaskCells:
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], show: Any) -> State:
+    def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], **options: Any) -> State:
         """Run the flow, or a part of it; see `flowbook.notebook.book.Notebook.run`."""
-        return self.book.run(self.name, to=to or None, from_failed=from_failed, parameters=parameters, show=show)
+        return self.book.run(self.name, to=to or None, from_failed=from_failed, parameters=parameters, **options)
 
 
 def _is_task(source: str) -> bool:

@@ -30,6 +30,8 @@ export class Stage {
   constructor(
     page: Document,
     private readonly onSight: (sight: Box, scale: number) => void,
+    /** The window has a height of its own; otherwise it grows with the picture. */
+    private readonly isFramed = false,
   ) {
     this.element = page.createElement("div");
     this.element.className = "fb-stage";
@@ -136,7 +138,10 @@ export class Stage {
 
   private readableScale(): number {
     const fits = Math.min(1, (this.scroller.clientWidth || this.natural.width) / this.natural.width);
-    return fits < STILL_READABLE ? READABLE : fits;
+    const wide = fits < STILL_READABLE ? READABLE : fits;
+    if (!this.isFramed) return wide;
+    const tall = this.scroller.clientHeight / this.natural.height;
+    return tall < STILL_READABLE ? wide : Math.min(wide, tall);
   }
 
   private wholeScale(): number {
