@@ -361,7 +361,7 @@ class LiveView implements View {
       subject.setAttribute("data-family", sentence.family);
       this.sentence.replaceChildren(subject, sentence.rest);
     }
-    if (this.situation().connected) this.announcer.say(summary(model), isOver(model.flow));
+    if (this.situation().connected) this.announcer.say(() => summary(model), isOver(model.flow));
   }
 
   private situation(): Situation {

@@ -169,8 +169,8 @@ class Panel {
     setAttribute(this.others, "title", this.others.textContent ?? "");
     this.basis.value = state.look.basis;
     this.inspect();
-    if (isLive(state)) this.announcer.say(summary(state.model), false);
-    else if (isOver(state.model.flow)) this.announcer.say(summary(state.model), true);
+    const isEnded = isOver(state.model.flow);
+    if (isLive(state) || isEnded) this.announcer.say(() => summary(state.model), isEnded);
     this.keepTicking();
   }
 

@@ -75,8 +75,17 @@ export function toPicture(known: Known, node: number | null): number | null {
 /** Makes the rows again and again; a row of which nothing changed stays the same object. */
 export class RowBook {
   private kept = new Map<string, { readonly row: Row; readonly from: readonly unknown[] }>();
+  private rows: readonly Row[] = [];
+  private known: Known | null = null;
 
   read(known: Known): readonly Row[] {
+    if (this.known !== null && isSame(this.known, known)) return this.rows;
+    this.known = known;
+    this.rows = this.write(known);
+    return this.rows;
+  }
+
+  private write(known: Known): readonly Row[] {
     const { look, model } = known;
     if (look === null) return [];
     const cards = cardsOf(known);
@@ -87,8 +96,8 @@ export class RowBook {
     const rows: Row[] = [];
     const add = (key: string, from: readonly unknown[], build: () => Row): void => {
       const before = this.kept.get(key);
-      const isSame = before !== undefined && before.from.every((part, place) => alike(part, from[place]));
-      const entry = isSame ? before : { row: build(), from };
+      const isKept = before !== undefined && before.from.every((part, place) => alike(part, from[place]));
+      const entry = isKept ? before : { row: build(), from };
       kept.set(key, entry);
       rows.push(entry.row);
     };
@@ -110,6 +119,10 @@ export class RowBook {
     this.kept = kept;
     return rows;
   }
+}
+
+function isSame(a: Known, b: Known): boolean {
+  return a.look === b.look && a.model.looks === b.model.looks && a.model.picture === b.model.picture && a.model.flow === b.model.flow;
 }
 
 /** How a node of the run is, where that is newer than what the look of the notebook says of its cell. */

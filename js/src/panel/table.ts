@@ -45,6 +45,8 @@ export class TaskTable {
   private shown: readonly Row[] = [];
   private isFiltered = false;
   private chosen: number | null = null;
+  /** The line that is marked as chosen. */
+  private marked: Line | undefined;
   /** The row that Tab leads to. */
   private stood = "";
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -161,9 +163,8 @@ export class TaskTable {
   private mark(chosen: number | null): void {
     const row = chosen === null ? undefined : this.shown.find((one) => one.node === chosen);
     const line = row === undefined ? undefined : this.lines.get(row.key);
-    for (const other of this.body.querySelectorAll('[aria-selected="true"]')) {
-      if (other !== line?.element) other.setAttribute("aria-selected", "false");
-    }
+    if (this.marked !== line) this.marked?.element.setAttribute("aria-selected", "false");
+    this.marked = line;
     if (line !== undefined) setAttribute(line.element, "aria-selected", "true");
     if (chosen === this.chosen) return;
     this.chosen = chosen;
