@@ -119,8 +119,9 @@ class Panel {
 
   private arrange(make: Maker): HTMLElement {
     const main = make("div", "fp-main-column");
-    const line = splitter(make, () => main.getBoundingClientRect(), PICTURE, (share) => {
+    const line = splitter(make, () => main.getBoundingClientRect(), PICTURE, (share, isWanted) => {
       main.style.setProperty("--fp-share", `${share}%`);
+      main.toggleAttribute("data-split", isWanted);
     });
     main.append(this.picture.element, line, this.problems.element, this.table.element, make("footer", "fp-foot", this.others, this.basis));
     const body = make("div", "fp-body-columns", main, this.inspector.element);

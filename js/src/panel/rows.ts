@@ -91,6 +91,7 @@ export class RowBook {
     const cards = cardsOf(known);
     const byCell = new Map([...cards.values()].filter((card) => card.cell !== "").map((card) => [card.cell, card]));
     const lively = livelyOf(known);
+    const ended = endsOf(known);
     const graves = new Set(look.problems.filter((problem) => problem.grave).map((problem) => problem.cell));
     const kept = new Map<string, { readonly row: Row; readonly from: readonly unknown[] }>();
     const rows: Row[] = [];
@@ -106,7 +107,7 @@ export class RowBook {
       const card = byCell.get(cell.cell);
       if (card !== undefined) seen.add(card.node);
       if (cell.role !== "task") continue;
-      const node = card === undefined ? undefined : (lively(card, model) ?? sameEnd(card, cell, known));
+      const node = card === undefined ? undefined : (lively(card, model) ?? ended(cell));
       const isGrave = graves.has(cell.cell);
       const marks = marksOf(cell, node, isGrave, look.at);
       add(cell.cell, [cell, node, card, marks], () => cellRow(cell, node, card, marks));
@@ -149,10 +150,15 @@ function marksOf(cell: CellLook, told: NodeLook | undefined, grave: boolean, at:
   return { dirty: cell.dirty && !isUndone, stale: cell.stale && !isUndone, grave };
 }
 
-/** The look of the node, when it tells of the same end as that of the cell: it has more to say, as what came out. */
-function sameEnd(card: NodeCard, cell: CellLook, known: Known): NodeLook | undefined {
-  const told = shownOf(known) === "run" ? known.model.looks.get(card.node) : undefined;
-  return told !== undefined && told.state === cell.state && told.ended === cell.ended ? told : undefined;
+/** The look of a cell's node, when it tells of the same end as the cell's: it has more to say, as what came out. */
+function endsOf({ look, model }: Known): (cell: CellLook) => NodeLook | undefined {
+  if (look === null || look.run === "" || model.picture?.run !== look.run) return () => undefined;
+  const nodes = new Map(model.picture.nodes.filter((card) => card.cell !== "").map((card) => [card.cell, card.node]));
+  return (cell) => {
+    const told = model.looks.get(nodes.get(cell.cell) ?? -1);
+    const isSame = told !== undefined && told.ended !== null && told.state === cell.state && told.ended === cell.ended;
+    return isSame ? told : undefined;
+  };
 }
 
 function cellRow(cell: CellLook, told: NodeLook | undefined, card: NodeCard | undefined, marks: Marks): Row {

@@ -170,7 +170,11 @@ export class TaskTable {
     this.chosen = chosen;
     if (line === undefined || line.row.key === this.stood) return;
     this.stand(line.row.key);
-    requestAnimationFrame(() => this.show(line.element)); // the inspector that opens now leaves the list less room
+    // The inspector that opens now leaves the list less room; and rows never seen may turn out taller than thought.
+    requestAnimationFrame(() => {
+      this.show(line.element);
+      requestAnimationFrame(() => this.show(line.element));
+    });
   }
 
   /** Scroll the list alone: `scrollIntoView` would scroll whatever stands around the panel, too. */
