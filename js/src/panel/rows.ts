@@ -57,9 +57,17 @@ export function cardsOf(known: Known): ReadonlyMap<number, NodeCard> {
 
 /** The desk's number of a node in the picture. */
 export function fromPicture(known: Known, node: number): number {
-  const cell = cardsOf(known).get(node)?.cell ?? "";
-  const found = cell === "" ? undefined : known.look?.cells.find((other) => other.cell === cell);
-  return found === undefined || found.node < 0 ? node : found.node;
+  return numberOf(known.look, cardsOf(known).get(node), node);
+}
+
+/** The desk's number of a node of the latest run, whatever picture is shown. */
+export function fromRun({ look, model }: Known, node: number): number {
+  return numberOf(look, model.cards.get(node), node);
+}
+
+function numberOf(look: NotebookLook | null, card: NodeCard | undefined, otherwise: number): number {
+  const found = look?.cells.find((cell) => cell.cell === card?.cell);
+  return found === undefined || found.node < 0 ? otherwise : found.node;
 }
 
 /** The picture's number of one of the desk's nodes, or null when it does not show it. */
