@@ -226,6 +226,8 @@ class CellLook:
 
     `node` is its number in the picture, -1 where it has none. A *dirty* cell was changed since it ran, a *stale* one
     has something upstream that was changed or ran again. While a run goes on, the look of the node is newer.
+    `again` is why it would run if the flow went on now, "" when it need not. `converted` is what the cell would be as a
+    task cell, "" where it is one or cannot be.
     """
 
     cell: str
@@ -239,6 +241,8 @@ class CellLook:
     ended: float | None = None
     dirty: bool = False
     stale: bool = False
+    again: str = ""
+    converted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ export interface CellLook {
   readonly ended: number | null;
   readonly dirty: boolean;
   readonly stale: boolean;
+  readonly again: string;
+  readonly converted: string;
 }
 
 /** Something that would mend a problem: a new source for a cell. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -560,3 +561,26 @@ def test_children_that_ended_well_before_a_cancel_are_not_run_again(counting: Co
     assert sorted(counting.since()) == ["after 20", "after 30", "each 2", "each 3"]
     assert again[seconds].result == [1, 11, 21, 31]
     assert isinstance(run[firsts], Cancelled)  # what was, stays as it was
+
+
+def test_what_uses_a_resource_waits_until_it_is_there_again(counting: Counting) -> None:
+    @resource_manager
+    class Connection:
+        def setup(self) -> str:
+            time.sleep(0.05)
+            counting.calls.append("setup")
+            return "open"
+
+        def cleanup(self, connection: str) -> None:
+            counting.calls.append("cleanup")
+
+    manager: Any = Connection
+    with Flow("resource") as flow, manager() as connection:
+        first = counting.task("first")(connection)
+        counting.task("second")(first)  # no edge to the resource of its own
+    counting.broken = {"second"}
+    flow.run(executor="threads", show=False)
+    counting.since()
+    counting.broken = set()
+    assert last(flow).resume().wait(5).is_successful()
+    assert counting.since() == ["setup", "second", "cleanup"]
