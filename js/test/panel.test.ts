@@ -29,7 +29,7 @@ function cards(shift = 0): NodeCard[] {
 function cell(node: number, state: string, more: Partial<CellLook> = {}): CellLook {
   return {
     cell: `c${node}`, role: "task", name: NAMES[node] ?? "", node, state, message: "", attempt: 0, started: null, ended: null,
-    dirty: false, stale: false, ...more,
+    dirty: false, stale: false, again: "", converted: "", ...more,
   };
 }
 
