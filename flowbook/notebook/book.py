@@ -312,7 +312,9 @@ class Notebook:
             wanted = ancestry(flow, goal)
             kept = {task: state for task, state in self._fresh(flow).items() if task in wanted and task is not goal}
         elif from_failed:
-            kept = self._untouched(name, self._fresh(flow))
+            again = self.again(name)
+            fresh = self._fresh(flow).items()
+            kept = {task: state for task, state in fresh if isinstance(task, CellTask) and task.cell.id not in again}
         self._check_problems(name, {task.name for task in wanted - kept.keys()})
         if kept:
             options["task_states"] = kept
@@ -415,23 +417,32 @@ class Notebook:
         return kept
 
     @alone
-    def _untouched(self, name: str, fresh: Mapping[Task, State]) -> dict[Task, State]:
-        """Return those of some tasks which stay as they are when all others run: nobody changes what they made."""
+    def again(self, name: str = DEFAULT_FLOW) -> dict[str, str]:
+        """Tell which cells, by id, run when the flow goes on with `run(from_failed=True)`, and why."""
         first, cells = self.settings(name).read(), self.ordered(name)
+        if not cells:
+            return {}
         read = [*first, *(cell.names for cell in cells)]
         titles = [*("the parameters" for _ in first), *(f"task {cell.name}" for cell in cells)]
         plan = Again(read, titles, dependencies(read))
-        kept = {task.cell.id for task in fresh if isinstance(task, CellTask)}
+        kept = {task.cell.id for task in self._fresh(self.flow(name)) if isinstance(task, CellTask)}
         places = {cell.id: place for place, cell in enumerate(cells, len(first))}
         plan.changes = {place: plan.changed_by(place) for one, place in places.items() if one in self._ended}
-        for one in places.keys() - kept:
-            plan.add(places[one], "it is not up to date")
+        for cell in cells:
+            if cell.id not in kept:
+                plan.add(places[cell.id], self._why_again(cell))
         plan.follow()
-        return {
-            task: state
-            for task, state in fresh.items()
-            if isinstance(task, CellTask) and places[task.cell.id] not in plan.reasons
-        }
+        return {cell.id: plan.reasons[places[cell.id]] for cell in cells if places[cell.id] in plan.reasons}
+
+    def _why_again(self, cell: TaskCell) -> str:
+        known = self._ended.get(cell.id)
+        if known is None:
+            return "it has not run"
+        if not isinstance(known.state, Success):
+            return "it did not end well"
+        if self._is_dirty(cell):
+            return "its text has changed"
+        return "something before it was changed, or ran again"
 
     def _serials(self, flow: Flow, tasks: Iterable[Task]) -> dict[str, int]:
         """Return which of its endings each task is at; a parameter, which of its values."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from flowbook import Flow, task
+from flowbook import Flow, Parameter, task
 from flowbook.errors import FlowError, ParameterError
 from flowbook.notebook import desk as desks
 from flowbook.notebook.desk import Desk
@@ -333,6 +333,34 @@ def test_a_notebook_without_cells_of_a_flow_shows_its_latest_run(page: Page) -> 
     look = page.show("from flowbook import Flow", basis="tasks")
     assert flow.last_run is not None
     assert (look.basis, look.flow, look.run) == ("nothing", "functions", flow.last_run.id)
+
+
+def test_a_flow_of_functions_is_run_again_from_the_panel_and_goes_on_where_it_failed(page: Page) -> None:
+    calls: list[str] = []
+
+    @task
+    def first(days: int) -> int:
+        calls.append(f"first {days}")
+        return days
+
+    @task
+    def second(x: int) -> int:
+        calls.append("second")
+        if len(calls) == 2:
+            raise ValueError("once")
+        return x
+
+    with Flow("functions") as flow:
+        second(first(Parameter("days", default=3)))
+    flow.run(show=page.desk.follow)
+    look = page.show(basis="tasks")
+    assert [(field.name, field.value) for field in look.fields] == [("days", "3")]
+    page.order(from_failed=True)
+    assert calls == ["first 3", "second", "second"]
+    page.order(parameters={"days": "5"})
+    assert calls[3:] == ["first 5", "second"]
+    assert flow.last_run is not None
+    assert page.look().run == flow.last_run.id
 
 
 def test_a_page_that_comes_back_is_told_everything_at_once(page: Page) -> None:
