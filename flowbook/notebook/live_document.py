@@ -309,6 +309,11 @@ class LiveDocument:
                 left[name] = max(known.serial, left.get(name, 0))
         return left
 
+    @alone
+    def left_behind(self) -> frozenset[str]:
+        """Return the names that code made or changed which is not in the notebook any more."""
+        return frozenset(self._foreign()) - {"*"}
+
     def _fresh(self, flow: DocumentFlow, to: str = "") -> dict[Task, State]:
         """Return the states of tasks that need not run."""
         again, run = self.again(to), self._new_run(flow.document)
