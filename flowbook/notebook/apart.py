@@ -173,7 +173,9 @@ class Apart:
         found: set[int] = set()
         if "settings" in use.hints | use.looks:
             found |= {at for at in self.settings if at < position and self._is_more_than_plots(at)}
-        wanted = set(use.reads).union(*(self.uses[at].reads for at in found))
+        imported = {name for cell in self.document.cells for name in cell.names.modules}
+        # what is imported goes along by its name; only definitions look for it earlier
+        wanted = (use.reads - imported).union(*(self.uses[at].reads for at in found))
         while True:
             known = {at for at in {*self.scene, *self.settings} - found if at < position or at in self.scene}
             more = {at for at in known if self._writes(at) & wanted}
