@@ -22,8 +22,9 @@ from flowbook.sources.notebook import Notebook, Uses
 if TYPE_CHECKING:
     from flowbook.notebook.documents import Document
 
-__all__ = ["IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
+__all__ = ["FROM_CACHE", "IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
 
+FROM_CACHE = "It was taken from the cache: its code and all that it reads are unchanged."
 IN_PROCESS = "It ran in a process of its own."
 
 _FELT = {

@@ -19,7 +19,7 @@ from flowbook.engine.journey import WorkerLost
 from flowbook.errors import FlowError, shown
 from flowbook.flows import Flow
 from flowbook.hints import may_fit
-from flowbook.notebook.apart import IN_PROCESS, Apart, in_kernel
+from flowbook.notebook.apart import FROM_CACHE, IN_PROCESS, Apart, in_kernel
 from flowbook.notebook.cells import Made
 from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
@@ -29,7 +29,7 @@ from flowbook.notebook.surroundings import Surroundings
 from flowbook.parameters import Parameter
 from flowbook.signals import ENDRUN
 from flowbook.sources import dependencies, outputs, temporaries
-from flowbook.states import Success
+from flowbook.states import Cached, Success
 from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from flowbook.engine.executors import Executor
     from flowbook.engine.flow_run import FlowRun
+    from flowbook.notebook.cell_cache import CellCache
     from flowbook.notebook.workers import CellProcesses
     from flowbook.states import State
 
@@ -105,6 +106,8 @@ class DocumentRun:
                 made.error("WorkerLost", str(error), [f"WorkerLost: {error}"])
                 raise
             self.places[cell.id] = in_kernel(reason) if reason else IN_PROCESS
+            if self.elsewhere.cache is not None and cell.id in self.elsewhere.cache.taken:
+                self.places[cell.id] = FROM_CACHE
             if not reason:
                 return
         self.interpreter.run(cell, made, private)
@@ -140,7 +143,8 @@ class DocumentTask(Task):
         given = {name: value for name, value in inputs.items() if name in self.parameters and value is not ...}
         run.run(self.cell, self.private, given)
         if (place := run.places.get(self.cell.id)) is not None:
-            raise ENDRUN(Success(place, result=self._made(run)))  # the story says it
+            ended = Cached if place == FROM_CACHE else Success
+            raise ENDRUN(ended(place, result=self._made(run)))  # the story says it
         return self._made(run)
 
     def kept_state(self, run: DocumentRun) -> State:
@@ -158,6 +162,8 @@ class DocumentFlow(Flow):
     Attributes:
         document: the notebook.
         last_document_run: the namespace and the outputs of the last run.
+        keeps_cells: take cells from the cache whose code and inputs are unchanged, and keep what the others make.
+        last_cache: what the last run took from there, and why not more.
 
     """
 
@@ -165,6 +171,8 @@ class DocumentFlow(Flow):
         super().__init__(name)
         self.document = document
         self.last_document_run: DocumentRun | None = None
+        self.keeps_cells = False
+        self.last_cache: CellCache | None = None
         self._is_there = False
 
     def run(self, /, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
@@ -251,12 +259,15 @@ class DocumentFlow(Flow):
     def _executor(self, wanted: Any, run: DocumentRun) -> Executor:
         """Return what drives a run: the names are here, so cells that run elsewhere must be sent from here."""
         executor = executor_of(wanted if wanted is not None else self.executor)
-        if executor.name in {"local", "threads"}:
+        if executor.name in {"local", "threads"} and not self.keeps_cells:
             return executor
-        if executor.name == "processes":
-            from flowbook.notebook.workers import CellExecutor  # noqa: PLC0415 - loaded by those who use it
+        if executor.name in {"local", "threads", "processes"}:
+            from flowbook.notebook.cell_cache import CellCache  # noqa: PLC0415 - loaded by those who use it
+            from flowbook.notebook.workers import CellExecutor  # noqa: PLC0415 - likewise
 
-            return CellExecutor(run, getattr(executor, "workers", 2))
+            self.last_cache = CellCache(self.document, run.apart) if self.keeps_cells else None
+            here = None if executor.name == "processes" else executor
+            return CellExecutor(run, getattr(executor, "workers", 1), self.last_cache, here)
         msg = (
             f"executor={shown(executor.name)} cannot run the cells of a notebook, since their names are in this "
             'process. Use "local", "threads" or "processes".'
