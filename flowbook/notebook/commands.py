@@ -81,7 +81,7 @@ def run(
         failures = flow.failures()
         for line in failures:
             click.echo(f"✗ {line}", err=True)
-        for line in _not_run(flow, state):
+        for line in (*_not_run(flow, state), *flow.left_running()):
             click.echo(f"⚑ {line}", err=True)
         _write(flow, output, html)
         is_well = state.is_successful() and not _unexpected(flow)

@@ -25,6 +25,7 @@ from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
 from flowbook.notebook.kept import KeptRun, take_back
 from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.refusals import told_of_exit
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.parameters import Parameter
 from flowbook.signals import ENDRUN
@@ -286,7 +287,33 @@ class DocumentFlow(Flow):
                 name = "" if cell.name == f"cell {cell.number}" else f" {shown(cell.name, 60)}"
                 line = line_of(error, run.interpreter.filename(cell.number))
                 place = f"cell {cell.number}{name}" + (f", line {line}" if line else "")
-                found.append(f"{place}: {type(error).__name__}: {' '.join(words_of(error).split())[:500]}")
+                found.append(f"{place}: {type(error).__name__}: {' '.join(self._told(cell, error).split())[:500]}")
+        return found
+
+    def _told(self, cell: CodeCell, error: BaseException) -> str:
+        """Return what an error says, and what the notebook has to say about it."""
+        if isinstance(error, SystemExit):
+            return told_of_exit(error)
+        if isinstance(error, EOFError) and not str(error):
+            return "it asks a person, and nobody is there when a notebook runs as a flow."
+        words, name = words_of(error), getattr(error, "name", None)
+        if not isinstance(error, NameError) or not isinstance(name, str):
+            return words
+        cells = self.document.cells
+        above = [one for one in cells if one.number < cell.number and name in one.names.deletes]
+        below = [one for one in cells if one.number > cell.number and name in one.names.writes]
+        if above:
+            return f"{words}: cell {above[-1].number} deletes it"
+        return f"{words}: cell {below[0].number}, further down, is the first to make it" if below else words
+
+    def left_running(self) -> list[str]:
+        """Tell which cells of the last run have started threads that still run."""
+        run, found = self.last_document_run, []
+        for cell in self.document.cells:
+            outputs = run.outputs.get(cell.id) if run is not None else None
+            names = [thread.name for thread in outputs.threads if thread.is_alive()] if outputs is not None else []
+            if names:
+                found.append(f"cell {cell.number} has left running: {', '.join(names[:5])}. It ends with the program")
         return found
 
     def executed(self) -> Any:

@@ -31,6 +31,7 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
+from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources.notebook import HISTORY
 
@@ -98,7 +99,7 @@ class Interpreter:
         atexit.unregister(self.shell.atexit_operations)
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
-        self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)
+        self.namespace.update(exit=refuse_exit, quit=refuse_exit, input=refuse_input)
         self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
@@ -170,7 +171,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher), self.across_threads():
+        with self.as_main(), collecting(outputs, self.publisher), refusing(), self.across_threads():
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -196,6 +197,8 @@ class Interpreter:
             if last is not None:
                 shown = ast.Expression(last.value)
                 value = self._execute(compile(shown, filename, "eval", flags), names)
+                if value is refuse_exit:
+                    value()  # a kernel calls it when it stands alone
                 if value is not None and not is_quiet(cell.source):
                     self._show(cell.number, value)
             if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
@@ -431,16 +434,3 @@ def words_of(error: BaseException) -> str:
         return str(error)
     except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
         return ""
-
-
-def _refuse_exit(*_: Any) -> None:
-    msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
-    raise RuntimeError(msg)
-
-
-def _refuse_input(prompt: Any = "") -> str:
-    msg = (
-        f"input({str(prompt)[:60]!r}) asks a person, and nobody is there when a notebook runs as a flow. "
-        "Make it a parameter: tag a cell `parameters`, and give it with -p name=value."
-    )
-    raise RuntimeError(msg)
