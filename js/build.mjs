@@ -2,7 +2,7 @@
  * Builds what the wheel carries: the widget and the page script for `flowbook/notebook/static`, and the labextension.
  *
  * `node build.mjs` writes all of it in a fraction of a second; `--pages` also builds the scripts of demo/ and of the
- * bench into `.built`, and `--watch` builds again whenever a source changes.
+ * benches into `.built` (`--only-pages`: nothing but these), and `--watch` builds again whenever a source changes.
  */
 
 import { createHash } from "node:crypto";
@@ -58,7 +58,7 @@ async function buildAll() {
 
 /** Pages for those who work on the view; plain scripts, so that they open from the disk. */
 async function buildPages() {
-  for (const page of ["demo/demo", "test/bench"]) {
+  for (const page of ["demo/demo", "demo/panel", "test/bench", "test/panelbench"]) {
     write(join(HERE, ".built", `${page.split("/").at(-1)}.js`), await bundle(`${page}.ts`, "iife", { minify: false }));
   }
 }
@@ -66,22 +66,25 @@ async function buildPages() {
 /** A prebuilt extension is a folder with two manifests and a script that sets a module-federation container. */
 function writeLabextension(script) {
   // JupyterLab's server lets browsers keep files of extensions, so a changed script needs a changed name.
+  for (const part of ["static", "schemas"]) rmSync(join(LAB, part), { recursive: true, force: true });
   const hash = createHash("sha256").update(script).digest("hex").slice(0, 12);
   const load = `static/remoteEntry.${hash}.js`;
+  // The server looks for the settings of plugin `name:plugin` here.
+  write(join(LAB, "schemas", name, "plugin.json"), readFileSync(join(HERE, "schema", "plugin.json"), "utf8"));
+  write(join(LAB, "schemas", name, "package.json.orig"), JSON.stringify({ name, version })); // for their version
   const manifest = {
     name,
     version,
     description,
     license,
     keywords: ["jupyterlab-extension"],
-    jupyterlab: { extension: true, outputDir: ".", _build: { load, extension: "./extension" } },
+    jupyterlab: { extension: true, outputDir: ".", schemaDir: "schemas", _build: { load, extension: "./extension" } },
   };
   const install = {
     packageManager: "python",
     packageName: name,
     uninstallInstructions: `Use your Python package manager (pip, conda, …) to uninstall the package ${name}`,
   };
-  rmSync(join(LAB, "static"), { recursive: true, force: true });
   write(join(LAB, load), script);
   write(join(LAB, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   write(join(LAB, "install.json"), `${JSON.stringify(install, null, 2)}\n`);
@@ -94,16 +97,19 @@ function write(path, text) {
 
 async function main() {
   const build = async () => {
-    await buildAll();
-    if (process.argv.includes("--pages")) await buildPages();
+    const isPagesOnly = process.argv.includes("--only-pages");
+    if (!isPagesOnly) await buildAll();
+    if (isPagesOnly || process.argv.includes("--pages")) await buildPages();
   };
   await build();
   if (!process.argv.includes("--watch")) return;
   let timer;
-  watch(join(HERE, "src"), { recursive: true }, () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => build().catch((error) => console.error(error.message)), 50);
-  });
+  for (const sources of ["src", "schema"]) {
+    watch(join(HERE, sources), { recursive: true }, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => build().catch((error) => console.error(error.message)), 50);
+    });
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

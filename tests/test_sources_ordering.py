@@ -517,3 +517,23 @@ def test_edges_go_down_once_for_each_two_cells_and_give_a_reason(cells: list[str
         assert edge.reason
         assert edge.names == tuple(sorted(edge.names))
     assert found == sorted(found, key=lambda e: (e.downstream, e.upstream))
+
+
+@pytest.mark.parametrize(
+    ("code", "calls"),
+    [
+        ("sorted(f)", False),
+        ("max(f, 3)", False),
+        ("sorted(rows, key=f)", True),
+        ("min(rows, **f)", True),
+        ("list(map(f, rows))", True),
+        ("list(map(str, f))", False),
+        ("list(filter(f, rows))", True),
+    ],
+)
+def test_of_what_sorting_and_the_like_are_given_only_the_function_is_called(code: str, *, calls: bool) -> None:
+    cells = ["rows = [[1]]", "def f(x):\n    x.append(1)\n    return x", code]
+    found = [one for one in dependencies(cells) if (one.upstream, one.downstream) == (0, 2)]
+    names = analyse(code)
+    assert any(call.function == "f" for call in names.calls) is calls
+    assert bool(found) is ("rows" in code)

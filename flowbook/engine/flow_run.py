@@ -11,8 +11,10 @@ from flowbook.contexts import current_frame
 from flowbook.engine import attempt
 from flowbook.engine import messages as m
 from flowbook.engine.frame import RunFrame
+from flowbook.engine.logs import LogEntry
+from flowbook.engine.retries import why_not_again
 from flowbook.engine.story import Story, tell
-from flowbook.errors import shown
+from flowbook.errors import FlowError, shown
 from flowbook.signals import FlowbookSignal
 from flowbook.states import Mapped
 
@@ -123,6 +125,21 @@ class FlowRun:
         """
         return tell(self.runner, self.runner.plan.number(task))
 
+    def logs(self, task: Task | None = None) -> list[LogEntry]:
+        """Return what tasks have logged so far, in order; of very much, the last 10,000 lines.
+
+        Args:
+            task: only this one, with all its mapped children.
+
+        """
+        runner = self.runner
+        wanted = None if task is None else runner.plan.number(task)
+        return [
+            LogEntry(runner.slug(number), at, level, text)
+            for number, at, level, text in list(runner.lines)
+            if wanted is None or runner.machine.plan.origin(number) == wanted
+        ]
+
     def children(self, task: Task) -> list[State]:
         """Return the states of a mapped task's children, by index, while they go on and afterwards.
 
@@ -207,6 +224,26 @@ class FlowRun:
             return self._resume()
         self._post(m.ResumeAsked(self.runner.clock.now(), number))
         return self
+
+    def retry(self, task: Task) -> None:
+        """Try a task again at once while the run goes on: one that failed, or waits for its next attempt.
+
+        What was given up since it failed waits for it again. When the run is over, `resume` is what tries again.
+
+        Args:
+            task: of this run's flow.
+
+        Raises:
+            FlowError: it cannot be tried again now; the message tells why.
+
+        """
+        number = self.runner.plan.number(task)
+        problem = "The run is over. Resume it: what failed runs again."
+        if not self.state.is_finished():
+            problem = why_not_again(self.runner.machine, number)
+        if problem:
+            raise FlowError(problem)
+        self._post(m.RetryAsked(number, self.runner.clock.now()))
 
     def _post(self, stimulus: m.Stimulus) -> None:
         if self.state.is_finished():

@@ -55,6 +55,11 @@ class RunFrame:
         given = self.given()
         return [*given, *(key for key in _ANSWERS if key not in given and self._answers(key))]
 
+    def note_line(self, at: float, level: str, text: str) -> None:
+        """Keep a line that was logged on this thread, when it was a task that did."""
+        if self.task != NO_TASK:
+            self.runner.note_line(self.task, at, level, text)
+
     def given(self) -> dict[str, Any]:
         """Return what people gave to the run, and to this task of it."""
         return {**self.runner.given, **self.runner.task_contexts.get(self.task, {})}

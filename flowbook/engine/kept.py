@@ -67,9 +67,18 @@ def is_settled(state: State | None) -> bool:
     return state is not None and state.is_successful() and not isinstance(state, Cached)
 
 
-def is_begun_with(state: State) -> bool:
-    """Tell whether a run begins with a state that an earlier one left, as it is."""
-    return isinstance(state, Finished) and not isinstance(state, Cached)
+def is_begun_with(machine: Machine, task: int, state: State) -> bool:
+    """Tell whether a run begins with a state that an earlier one left of a task, as it is.
+
+    What was made with a resource waits until that is there again: those after it, which run, must not be earlier.
+    """
+    if not isinstance(state, Finished) or isinstance(state, Cached):
+        return False
+    plan = machine.plan
+    if task in plan.structure.mapped or is_to_be_asked(machine, task):
+        return True
+    upstream = (plan.structure.index[edge.upstream_task] for edge in plan.structure.edges[task])
+    return not any(plan.tasks[one].runs_anew and one not in plan.left_out for one in upstream)
 
 
 def opened(value: Any) -> Any:

@@ -61,7 +61,7 @@ from flowbook.engine.mapping import (
     was_skipped,
 )
 from flowbook.engine.outcome import NOT_RUN, PENDING, outcome_of
-from flowbook.engine.retries import has_attempts_left, moment, retrying
+from flowbook.engine.retries import has_attempts_left, moment, retrying, try_again
 from flowbook.errors import shown
 from flowbook.events import FLOW, Log, Note
 from flowbook.states import (
@@ -185,7 +185,7 @@ class Machine:
     def begin(self, at: float) -> None:
         """Start the run: every task with nothing upstream is decided on."""
         self._say(at, FLOW, Running("Running flow."))
-        for task in [task for task, state in self._seeds.items() if kept.is_begun_with(state)]:
+        for task in [task for task, state in self._seeds.items() if kept.is_begun_with(self, task, state)]:
             self.enter(task, self._seeds.pop(task), at, may_retry=False)
         self.undecided.extend(self.plan.structure.roots)
         self._settle(at)
@@ -216,7 +216,7 @@ class Machine:
             if self.asking.pop(stimulus.task, None) is not None:
                 take_supplies(self, stimulus.task, stimulus.supplies, at)
         elif isinstance(stimulus, m.LetGoOn):
-            self._let_go_on(stimulus.task, at)
+            self.let_go_on(stimulus.task, at)
         elif isinstance(stimulus, m.CancelAsked):
             self._cancel(stimulus.why, at)
         elif isinstance(stimulus, m.PauseAsked):
@@ -227,6 +227,9 @@ class Machine:
             self._note(at, "step")
             self.steps += 1
             self.held = True
+        elif isinstance(stimulus, m.RetryAsked):
+            self._note(at, "retry")
+            try_again(self, stimulus.task, at)
         else:
             m.never(stimulus)
         self._settle(at)
@@ -530,9 +533,19 @@ class Machine:
             else:
                 self.ready.append(task)
 
+    def reopen(self, task: int, state: State, at: float) -> None:
+        """Take a task that had ended back to a state that waits: what was counted down for it is counted up."""
+        self._say(at, task, state)
+        self.verdicts.pop(task, None)
+        self.unfinished += 1
+        self.flagged[task] = True
+        for child in self.children[task]:
+            self.waiting[child] += 1
+
     # -- people and timers -------------------------------------------------------------------------------------------
 
-    def _let_go_on(self, task: int, at: float) -> None:
+    def let_go_on(self, task: int, at: float) -> None:
+        """Take a task on whose wait is over."""
         if at < self.due.get(task, float("inf")):
             return  # the timer was meant for an earlier state of the task
         del self.due[task]
@@ -554,11 +567,9 @@ class Machine:
         if task is None:
             self.held, self.steps = False, 0
         for number, state in enumerate(self.states):
-            if (
-                isinstance(state, Paused)
-                and task in {None, number, self.plan.origin(number)}
-                and number not in self.asking
-            ):
+            if not isinstance(state, Paused) or number in self.asking:
+                continue
+            if task in {None, number, self.plan.origin(number)}:
                 self.due.pop(number, None)
                 self.enter(number, Resume(state.message, start_time=moment(at)), at)
 

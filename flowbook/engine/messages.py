@@ -27,6 +27,7 @@ __all__ = [
     "Question",
     "Raised",
     "ResumeAsked",
+    "RetryAsked",
     "Returned",
     "StartTimer",
     "Started",
@@ -153,6 +154,14 @@ class StepAsked:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class RetryAsked:
+    """Somebody asked to try a task again at once: one that failed, or waits for its next attempt."""
+
+    task: int
+    at: float
+
+
 Stimulus: TypeAlias = (
     Started
     | Returned
@@ -167,6 +176,7 @@ Stimulus: TypeAlias = (
     | PauseAsked
     | ResumeAsked
     | StepAsked
+    | RetryAsked
 )
 
 

@@ -55,14 +55,15 @@ _lines: contextvars.ContextVar[_Lines | None] = contextvars.ContextVar("flowbook
 
 
 class _Router:
-    """Stands in the place of ``sys.stdout``; in all that is not asked of it, it is what lies beneath."""
+    """Stands in the place of a standard stream; in all that is not asked of it, it is what lies beneath."""
 
-    def __init__(self, beneath: Any) -> None:
+    def __init__(self, name: str, beneath: Any) -> None:
+        self.name = name
         self.beneath = beneath
         self.users = 0
 
     def write(self, text: str) -> int:
-        lines = _lines.get()
+        lines = _lines.get() if self.name == "stdout" else None
         if lines is None:
             return int(self.beneath.write(redact(text)) or 0)
         lines.take(text)
@@ -82,39 +83,41 @@ _lock = threading.Lock()
 _routers: deque[_Router] = deque(maxlen=32)
 
 
-def _router() -> _Router:
-    """Return the router that stands in the place of ``sys.stdout``, after putting it there when there is none."""
-    beneath: Any = sys.stdout
+def _router(name: str) -> _Router:
+    """Return the router that stands in the place of a stream, after putting it there when there is none."""
+    beneath: Any = getattr(sys, name)
     if isinstance(beneath, _Router):
         return beneath
-    router = next((kept for kept in _routers if kept.beneath is beneath), None)
+    router = next((kept for kept in _routers if kept.beneath is beneath and kept.name == name), None)
     if router is None:
-        router = _Router(beneath)
+        router = _Router(name, beneath)
         _routers.append(router)
-    sys.stdout = router  # it has all that the stream beneath has
+    setattr(sys, name, router)  # it has all that the stream beneath has
     return router
 
 
 @contextlib.contextmanager
-def _routed() -> Iterator[None]:
-    """Have a router in its place while the block lasts."""
+def _routed(*names: str) -> Iterator[None]:
+    """Have routers in the places of streams while the block lasts."""
     with _lock:
-        router = _router()
-        router.users += 1
+        routers = [_router(name) for name in names]
+        for router in routers:
+            router.users += 1
     try:
         yield
     finally:
         with _lock:
-            router.users -= 1
-            if not router.users and sys.stdout is router:
-                sys.stdout = router.beneath
+            for router in routers:
+                router.users -= 1
+                if not router.users and getattr(sys, router.name) is router:
+                    setattr(sys, router.name, router.beneath)
 
 
 @contextlib.contextmanager
 def printing_to_log(task: Task) -> Iterator[None]:
     """Send what the body prints to the task's logger."""
     lines = _Lines(task)
-    with _routed():
+    with _routed("stdout"):
         token = _lines.set(lines)
         try:
             yield
@@ -128,5 +131,5 @@ def printing_to_log(task: Task) -> Iterator[None]:
 def masked_printing(tasks: Iterable[Task]) -> contextlib.AbstractContextManager[None]:
     """Mask secrets in what is printed while the block lasts, when there are any or one of these tasks gives one."""
     if redaction.known or any(task.sensitive for task in tasks):
-        return _routed()
+        return _routed("stdout", "stderr")
     return contextlib.nullcontext()

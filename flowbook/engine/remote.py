@@ -12,6 +12,7 @@ cloudpickle and the rest are imported inside functions: they cost more than the 
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import time
@@ -24,8 +25,9 @@ from flowbook.contexts import install_frame, restore_frame
 from flowbook.engine.attempt import call_guarded
 from flowbook.engine.clock import SystemClock
 from flowbook.engine.coroutines import AsyncBody
-from flowbook.engine.frame import RunFrame
+from flowbook.engine.frame import NO_TASK, RunFrame
 from flowbook.engine.journey import packed_error, unpacked_error
+from flowbook.engine.keeping import KeepingBody
 from flowbook.engine.printing import printing_to_log
 from flowbook.redaction import handing_out, learn
 from flowbook.triggers import all_successful
@@ -163,11 +165,20 @@ def body_to_send(runner: Runner, number: int) -> tuple[Task, Callable[..., Any]]
     values |= {"state_handlers": [], "trigger": all_successful}
     object.__setattr__(task, "__dict__", values)
     task.tags = described.tags
-    function = body.function if isinstance(body, AsyncBody) else body
-    if isinstance(function, types.MethodType) and function.__self__ is described:
-        function = types.MethodType(function.__func__, task)
-        body = AsyncBody(function) if isinstance(body, AsyncBody) else function
-    return task, body
+    return task, _bound_to(task, body, described)
+
+
+def _bound_to(task: Task, body: Callable[..., Any], described: Task) -> Callable[..., Any]:
+    """Return a body that belongs to the task that is sent, where it belonged to the one described."""
+    if isinstance(body, AsyncBody):
+        return AsyncBody(_bound_to(task, body.function, described))
+    if isinstance(body, KeepingBody):
+        sent = copy.copy(body)
+        sent.task, sent.run = task, _bound_to(task, body.run, described)
+        return sent
+    if isinstance(body, types.MethodType) and body.__self__ is described:
+        return types.MethodType(body.__func__, task)
+    return body
 
 
 def facts_of_run(runner: Runner) -> dict[str, Any]:
@@ -199,8 +210,8 @@ def facts_of_task(runner: Runner, number: int) -> dict[str, Any]:
     }
 
 
-def print_log(lines: tuple[LogLine, ...]) -> None:
-    """Let the loggers here say what was logged on a worker."""
+def print_log(runner: Runner, number: int, lines: tuple[LogLine, ...]) -> None:
+    """Let the loggers here say what a task run logged on a worker, and keep it."""
     for line in lines:
         # asked for by its place under flowbook's own, so that there is a handler which prints
         logger = get_logger(line.name.removeprefix("flowbook."))
@@ -208,6 +219,8 @@ def print_log(lines: tuple[LogLine, ...]) -> None:
             record = logger.makeRecord(line.name, line.level, "", 0, line.text, (), None)
             record.created, record.msecs = line.at, line.at % 1 * 1000
             logger.handle(record)
+            if number != NO_TASK:
+                runner.note_line(number, line.at, logging.getLevelName(line.level), redaction.redact(line.text))
 
 
 # -- on the worker ---------------------------------------------------------------------------------------------------
@@ -299,6 +312,9 @@ class _StandIn:
         self.clock = SystemClock()  # what a body writes is dated by the machine it is written on
         self._count: int = facts["count"]
         self._kwargs = attempt.kwargs
+
+    def note_line(self, number: int, at: float, level: str, text: str) -> None:
+        """Keep nothing: what is logged here goes to where the engine is."""
 
     def run_count(self, task: int) -> int:  # noqa: ARG002 - there is one
         """Return which attempt the task is at."""

@@ -18,6 +18,7 @@ from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.coroutines import AsyncBody, RunLoop
 from flowbook.engine.ends import failure, said
 from flowbook.engine.interrupts import BodyStopped, Interruption
+from flowbook.engine.logs import KEPT_LINES
 from flowbook.engine.machine import Machine
 from flowbook.engine.mapping import flattened
 from flowbook.engine.plan import GATHERED
@@ -128,6 +129,7 @@ class Runner:
         self.started: float = clock.now()
         self.scheduled_for: dt.datetime | None = None
         self.artifacts: dict[str, Artifact] = {}
+        self.lines: deque[tuple[int, float, str, str]] = deque(maxlen=KEPT_LINES)
         self.raises = is_raising()
         self.raised: BaseException | None = None
         self.interruption = Interruption()
@@ -144,6 +146,10 @@ class Runner:
         self.bell.ring()
         if self.on_post is not None:
             self.on_post(stimulus)
+
+    def note_line(self, number: int, at: float, level: str, text: str) -> None:
+        """Keep what a task logged."""
+        self.lines.append((number, at, level, text))
 
     # -- for the executor ---------------------------------------------------------------------------------------------
 

@@ -279,8 +279,11 @@ def _resume(run: FlowRun, part: Part | None, options: Mapping[str, Any]) -> Flow
 _OF_ONE_RUN = frozenset({"flow_run_id", "flow_run_name", "part", "start_at", "state", "task_states", "until"})
 
 
-def _show(run: FlowRun, *, asked: bool | None, instead_of: FlowRun | None = None) -> None:
+def _show(run: FlowRun, *, asked: Any, instead_of: FlowRun | None = None) -> None:
     """Show the live picture when this is a notebook that wants it; a broken display does not stop the flow."""
+    if callable(asked):
+        asked(run)  # the panel: it shows the run itself
+        return
     if asked is False or "IPython" not in sys.modules:
         return
     shell = sys.modules["IPython"].get_ipython()

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
-from flowbook.flows import Flow
 from flowbook.hashing import token
+from flowbook.notebook.again import Again
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
+from flowbook.notebook.locking import alone
 from flowbook.notebook.settings import Settings, read_settings
 from flowbook.notebook.shelf import Shelf
 from flowbook.notebook.versions import Problem, problems
+from flowbook.sources import dependencies
 from flowbook.states import State, Success
+from flowbook.view.feed import Feed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from flowbook.engine.flow_run import FlowRun
+    from flowbook.flows import Flow
     from flowbook.tasks.base import Task
 
 __all__ = ["DEFAULT_FLOW", "Ended", "Notebook", "notebook"]
@@ -37,6 +42,8 @@ class Ended:
         serial: the number of this ending.
         upstream: on which endings of what is upstream it ran, by id.
         run, task: the run and its task, for the story.
+        attempt: which attempt it was.
+        started, at: when it began and ended, seconds since the epoch.
 
     """
 
@@ -46,6 +53,9 @@ class Ended:
     upstream: Mapping[str, int]
     run: FlowRun
     task: Task
+    attempt: int = 1
+    started: float | None = None
+    at: float | None = None
 
 
 class Notebook:
@@ -59,14 +69,17 @@ class Notebook:
         cells: by flow and id, in the order in which they were first run.
         shelf: what they printed and showed.
         document: the ids of all cells in the order of the document, where the front end sent it.
+        watcher: shows the runs of single cells, where there is a panel to show them in.
 
     """
 
     def __init__(self, namespace: dict[str, Any], publisher: Callable[[], Any] = lambda: None) -> None:
         self.namespace = namespace
+        self.lock = threading.RLock()
         self.shelf = Shelf(publisher)
         self.cells: dict[str, dict[str, TaskCell]] = {}
         self.document: tuple[str, ...] = ()
+        self.watcher: Callable[[FlowRun], object] | None = None
         self._sources: dict[str, str] = {}
         self._settings: dict[str, Settings] = {}
         self._forgotten: dict[str, dict[str, tuple[int, TaskCell]]] = {}
@@ -79,6 +92,7 @@ class Notebook:
 
     # -- cells -------------------------------------------------------------------------------------------------------
 
+    @alone
     def put(self, cell: TaskCell, flow: str = DEFAULT_FLOW) -> None:
         """Add a cell, or replace what stood under its id; its place in the order stays, and its history.
 
@@ -111,7 +125,10 @@ class Notebook:
             self._aliases[flow, before.name] = cell.name
         self._forgotten.get(flow, {}).pop(cell.id, None)
         cells[cell.id] = cell
+        if cell.source and cell.id in self._sources:
+            self._sources[cell.id] = cell.source  # the front end tells it again, a little later
 
+    @alone
     def set_up(self, flow: str, code: str) -> Settings:
         """Take the settings of a flow from the code of a ``%%flow`` cell; what it said before is let go.
 
@@ -128,6 +145,7 @@ class Notebook:
                 self.namespace[name] = parameter.default
         return said
 
+    @alone
     def forget(self, name: str, flow: str = DEFAULT_FLOW) -> None:
         """Let go of a task cell; who reads what it made is told so. Forgetting it twice takes the result as it is.
 
@@ -144,6 +162,7 @@ class Notebook:
         gone[cell.id] = (list(self.cells[flow]).index(cell.id), cell)
         del self.cells[flow][cell.id]
 
+    @alone
     def restore(self, name: str, flow: str = DEFAULT_FLOW) -> None:
         """Bring a forgotten cell back to its place, with its history.
 
@@ -165,6 +184,7 @@ class Notebook:
         self.put(cell, flow)
         self.cells[flow] = dict([*others[:place], (cell.id, cell), *others[place:]])
 
+    @alone
     def see(self, document: Mapping[str, str]) -> None:
         """Take what the front end shows: the source of each cell by id, in document order.
 
@@ -178,12 +198,14 @@ class Notebook:
             for cell in [cell for _, cell in self._forgotten.get(flow, {}).values() if cell.id in document]:
                 self.restore(cell.name, flow)
 
+    @alone
     def delete(self, ids: Iterable[str]) -> None:
         """Forget the cells that the front end says were deleted."""
         for flow, cells in self.cells.items():
             for cell in [cells[one] for one in ids if one in cells]:
                 self.forget(cell.name, flow)
 
+    @alone
     def cell(self, word: str, flow: str = DEFAULT_FLOW) -> TaskCell:
         """Return a cell by its name, the name it had before, or its id.
 
@@ -205,12 +227,19 @@ class Notebook:
             raise FlowError(msg)
         return found
 
+    def name_of(self, cell_id: str, flow: str = DEFAULT_FLOW) -> str:
+        """Return the name of a cell by its id, "" when it is none of this flow."""
+        cell = self.cells.get(flow, {}).get(cell_id)
+        return "" if cell is None else cell.name
+
+    @alone
     def ordered(self, flow: str = DEFAULT_FLOW) -> tuple[TaskCell, ...]:
         """Return the cells of a flow in document order; where that is not known, in which they were first run."""
         cells = self.cells.get(flow, {}).values()
         places = {one: place for place, one in enumerate(self.document)}
         return tuple(sorted(cells, key=lambda cell: places.get(cell.id, len(places))))
 
+    @alone
     def flow(self, name: str = DEFAULT_FLOW) -> Flow:
         """Return the flow of these cells; the same object as long as no cell changed.
 
@@ -236,6 +265,11 @@ class Notebook:
         """Return what the ``%%flow`` cell of a flow says."""
         return self._settings.setdefault(flow, Settings())
 
+    def chosen(self, flow: str = DEFAULT_FLOW) -> Mapping[str, Any]:
+        """Return what a person gave the parameters of a flow, by name."""
+        return self._chosen.get(flow, {})
+
+    @alone
     def problems(self, flow: str = DEFAULT_FLOW) -> tuple[Problem, ...]:
         """Tell what keeps cells of a flow from running: names that nobody makes any more, or nobody knows who."""
         gone = [cell for _, cell in self._forgotten.get(flow, {}).values()]
@@ -274,15 +308,16 @@ class Notebook:
         wanted = set(flow.nodes)
         if to is not None:
             goal = self._task(flow, self.cell(to, name))
+            options["until"] = goal
             wanted = ancestry(flow, goal)
             kept = {task: state for task, state in self._fresh(flow).items() if task in wanted and task is not goal}
         elif from_failed:
-            kept = self._fresh(flow)
+            again = self.again(name)
+            fresh = self._fresh(flow).items()
+            kept = {task: state for task, state in fresh if isinstance(task, CellTask) and task.cell.id not in again}
         self._check_problems(name, {task.name for task in wanted - kept.keys()})
         if kept:
             options["task_states"] = kept
-        if to is not None:
-            flow = _part(flow, wanted, kept)
         values = {key: value for key, value in values.items() if key in {task.name for task in flow.parameters()}}
         try:
             state: State = flow.run(values, run_on_schedule=False, **options)
@@ -291,14 +326,19 @@ class Notebook:
                 self._remember(whole, flow.last_run, kept)
         return state
 
+    @alone
     def _remember(self, whole: Flow, run: FlowRun, kept: Mapping[Task, State]) -> None:
-        states = run.states
-        for task in run.flow.sorted_tasks():
-            ended = states[task]
+        states, looks = run.states, Feed(run.runner).snapshot(0.0).nodes
+        for number, task in enumerate(run.runner.plan.tasks):
+            ended, look = states[task], looks[number]
             if isinstance(task, CellTask) and task not in kept and ended.is_finished():
                 upstream = self._serials(whole, whole.upstream_tasks(task))
-                self._ended[task.cell.id] = Ended(task.cell.code, ended, next(self._endings), upstream, run, task)
+                times = (look.attempt, look.started, look.ended)
+                self._ended[task.cell.id] = Ended(
+                    task.cell.code, ended, next(self._endings), upstream, run, task, *times
+                )
 
+    @alone
     def _parameters(self, flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values that were chosen for parameters, and note which are new."""
         known = {task.name: task for task in flow.parameters()}
@@ -327,10 +367,12 @@ class Notebook:
         """Return how a cell ended last, or None when it has not run."""
         return self._ended.get(self.cell(word, flow).id)
 
+    @alone
     def dirty(self, flow: str = DEFAULT_FLOW) -> tuple[str, ...]:
         """Name the tasks whose cell was changed after it ran last."""
         return tuple(cell.name for cell in self.ordered(flow) if self._is_dirty(cell))
 
+    @alone
     def stale(self, flow: str = DEFAULT_FLOW) -> tuple[str, ...]:
         """Name the tasks whose result is out of date, since something upstream was changed or has run again."""
         if not self.cells.get(flow):
@@ -349,9 +391,10 @@ class Notebook:
 
     def _is_dirty(self, cell: TaskCell) -> bool:
         known = self._ended.get(cell.id)
-        is_edited = bool(cell.source) and self._sources.get(cell.id, cell.source) != cell.source
+        is_edited = bool(cell.source) and not _is_same_text(self._sources.get(cell.id, cell.source), cell.source)
         return known is not None and (known.code != cell.code or is_edited)
 
+    @alone
     def _fresh(self, flow: Flow) -> dict[Task, State]:
         """Return the states of cells that would do the same again.
 
@@ -373,6 +416,34 @@ class Notebook:
                 kept[task] = known.state
         return kept
 
+    @alone
+    def again(self, name: str = DEFAULT_FLOW) -> dict[str, str]:
+        """Tell which cells, by id, run when the flow goes on with `run(from_failed=True)`, and why."""
+        first, cells = self.settings(name).read(), self.ordered(name)
+        if not cells:
+            return {}
+        read = [*first, *(cell.names for cell in cells)]
+        titles = [*("the parameters" for _ in first), *(f"task {cell.name}" for cell in cells)]
+        plan = Again(read, titles, dependencies(read))
+        kept = {task.cell.id for task in self._fresh(self.flow(name)) if isinstance(task, CellTask)}
+        places = {cell.id: place for place, cell in enumerate(cells, len(first))}
+        plan.changes = {place: plan.changed_by(place) for one, place in places.items() if one in self._ended}
+        for cell in cells:
+            if cell.id not in kept:
+                plan.add(places[cell.id], self._why_again(cell))
+        plan.follow()
+        return {cell.id: plan.reasons[places[cell.id]] for cell in cells if places[cell.id] in plan.reasons}
+
+    def _why_again(self, cell: TaskCell) -> str:
+        known = self._ended.get(cell.id)
+        if known is None:
+            return "it has not run"
+        if not isinstance(known.state, Success):
+            return "it did not end well"
+        if self._is_dirty(cell):
+            return "its text has changed"
+        return "something before it was changed, or ran again"
+
     def _serials(self, flow: Flow, tasks: Iterable[Task]) -> dict[str, int]:
         """Return which of its endings each task is at; a parameter, which of its values."""
         found = {}
@@ -386,6 +457,12 @@ class Notebook:
     @staticmethod
     def _task(flow: Flow, cell: TaskCell) -> CellTask:
         return next(task for task in flow.nodes if isinstance(task, CellTask) and task.cell.id == cell.id)
+
+
+def _is_same_text(one: str, other: str) -> bool:
+    """Tell whether two texts of a cell mean the same: blanks around it, or between words of its magic, do not count."""
+    (first, _, rest), (other_first, _, other_rest) = one.strip().partition("\n"), other.strip().partition("\n")
+    return first.split() == other_first.split() and rest.rstrip() == other_rest.rstrip()
 
 
 def _check_cache(cell: TaskCell) -> None:
@@ -410,19 +487,6 @@ def _check_executor(executor: Any) -> None:
             'Use "local" or "threads".'
         )
         raise FlowError(msg)
-
-
-def _part(flow: Flow, wanted: set[Task], kept: Mapping[Task, State]) -> Flow:
-    """Return a part of a flow; what is kept waits for nothing."""
-    part = Flow(flow.name, executor=flow.executor)
-    for task in flow.sorted_tasks():
-        if task not in wanted:
-            continue
-        part.add_task(task)
-        for edge in flow.edges_to(task):
-            if task not in kept:
-                part.add_edge(edge.upstream_task, task, edge.key)
-    return part
 
 
 def ancestry(flow: Flow, goal: Task) -> set[Task]:

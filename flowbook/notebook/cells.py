@@ -128,6 +128,11 @@ class CellTask(Task):
         self.incoming: dict[str, str] = {}
         self.parameters: frozenset[str] = frozenset()
 
+    @property
+    def cell_id(self) -> str:
+        """The id of its cell."""
+        return self.cell.id
+
     def run(self, **inputs: Any) -> dict[str, Any]:
         """Run the code and return what it made, by name.
 
@@ -273,8 +278,9 @@ def flow_of(
     tasks: list[CellTask] = []
     uses = uses_of(read)
     numbers = versions(uses)
+    made_by, private_to = outputs(read), temporaries(read)
     for place, cell in enumerate(cells, len(first)):
-        made, private = outputs(read)[place], temporaries(read)[place]
+        made, private = made_by[place], private_to[place]
         produces = cell.names.writes if "out" in cell.given else frozenset(made)
         task = CellTask(cell, produces, namespace, frozenset(private) - produces, shelf)
         task.needs = frozenset(uses[place].reads)

@@ -35,7 +35,7 @@ from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowbook.engine.executors import Executor
     from flowbook.engine.flow_run import FlowRun
@@ -53,6 +53,7 @@ class DocumentRun:
 
     Args:
         document: the notebook.
+        interpreter: where its cells run; one of their own when not given.
 
     Attributes:
         interpreter: the namespace and what runs code in it.
@@ -64,9 +65,10 @@ class DocumentRun:
 
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, interpreter: Interpreter | None = None) -> None:
         self.document = document
-        self.interpreter = Interpreter({cell.number: cell.source for cell in document.cells}, document.path.stem)
+        sources = {cell.number: cell.source for cell in document.cells}
+        self.interpreter = interpreter or Interpreter(sources, document.path.stem)
         self.outputs: dict[str, Outputs] = {}
         self.errors: dict[str, BaseException] = {}
         self.ended: dict[str, tuple[dt.datetime, dt.datetime]] = {}
@@ -83,10 +85,14 @@ class DocumentRun:
         """The names which the cells made, with their values."""
         return self.interpreter.names
 
+    def new_outputs(self, cell: CodeCell) -> Outputs:  # noqa: ARG002 - for who wants to know of them as they come
+        """Return where the outputs of a cell go."""
+        return Outputs()
+
     def run(self, cell: CodeCell, private: frozenset[str], given: Mapping[str, Any]) -> None:
         """Run one cell, and then set the parameters that were given."""
         __tracebackhide__ = True
-        made = self.outputs[cell.id] = Outputs()
+        made = self.outputs[cell.id] = self.new_outputs(cell)
         begun = dt.datetime.now(dt.timezone.utc)
         try:
             self._run(cell, made, private)
@@ -134,6 +140,11 @@ class DocumentTask(Task):
         self.private = private
         self.parameters = parameters
 
+    @property
+    def cell_id(self) -> str:
+        """The id of its cell."""
+        return self.cell.id
+
     def run(self, **inputs: Any) -> dict[str, Any]:
         """Run the cell and return what it made that other cells read, by name."""
         __tracebackhide__ = True
@@ -159,6 +170,8 @@ class DocumentTask(Task):
 
 class DocumentFlow(Flow):
     """The flow of a notebook file; takes all that `flowbook.Flow` does.
+
+    The names of a run are its own, and a run that keeps cells of the one before goes on in its names.
 
     Attributes:
         document: the notebook.
@@ -247,13 +260,8 @@ class DocumentFlow(Flow):
     def _in_namespace(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         given = dict(kwargs.get("context") or {})
         if _RUN not in given:
-            is_kept = kwargs.get("task_states") or kwargs.get("state") is not None
-            if is_kept and self.last_document_run is None:
-                msg = f"notebook {shown(self.name)} has not run here yet, so there are no names to go on with."
-                raise FlowError(msg)
-            if not is_kept and self.last_document_run is not None:
-                self.last_document_run.interpreter.close()
-            given[_RUN] = self.last_document_run if is_kept else DocumentRun(self.document)
+            is_kept = bool(kwargs.get("task_states")) or kwargs.get("state") is not None
+            given[_RUN] = self._names_for_run(is_kept=is_kept)
         self.last_document_run = given[_RUN]
         return {**kwargs, "context": given, "executor": self._executor(kwargs.get("executor"), given[_RUN])}
 
@@ -274,6 +282,18 @@ class DocumentFlow(Flow):
             'process. Use "local", "threads" or "processes".'
         )
         raise FlowError(msg)
+
+    def _names_for_run(self, *, is_kept: bool) -> DocumentRun:
+        """Return what the cells of the next run share: names of their own, or those of the run before."""
+        before = self.last_document_run
+        if not is_kept:
+            if before is not None:
+                before.interpreter.close()
+            return DocumentRun(self.document)
+        if before is None:
+            msg = f"notebook {shown(self.name)} has not run here yet, so there are no names to go on with."
+            raise FlowError(msg)
+        return before
 
     def failures(self) -> list[str]:
         """Tell which cells failed in the last run: the number, the name, the line, and the error."""
@@ -338,12 +358,17 @@ class DocumentFlow(Flow):
         return node
 
 
-def flow_of_document(source: str | os.PathLike[str] | Document, name: str | None = None) -> DocumentFlow:
+def flow_of_document(
+    source: str | os.PathLike[str] | Document,
+    name: str | None = None,
+    kind: Callable[[str, Document], DocumentFlow] = DocumentFlow,
+) -> DocumentFlow:
     """Make the flow of a notebook file.
 
     Args:
         source: the path, or the document.
         name: of the flow; the file's when not given.
+        kind: makes the empty flow.
 
     Raises:
         FlowError: it cannot be read, or has no code.
@@ -353,7 +378,7 @@ def flow_of_document(source: str | os.PathLike[str] | Document, name: str | None
     if not document.cells:
         msg = f"{document.path} has no code cells, so there is nothing to run."
         raise FlowError(msg)
-    flow = DocumentFlow(name or document.path.stem, document)
+    flow = kind(name or document.path.stem, document)
     read = [cell.names for cell in document.cells]
     values = document.parameters
     parameters = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from flowbook.sources.magics import parse_cell
 if TYPE_CHECKING:
     import os
 
-__all__ = ["CodeCell", "Document", "read_document"]
+__all__ = ["CodeCell", "Document", "document_of", "read_document"]
 
 # Tags and roles that leave a cell out of the flow.
 _LEFT_OUT = frozenset({"skip", "skip-execution"})
@@ -68,20 +69,21 @@ class Document:
         path: where it was read from.
         node: all of it, as nbformat has it.
         cells: its code cells, in document order, but for empty ones and those that say `skip`.
+        kept: what was worked out from these, so that it is done once.
 
     """
 
     path: Path
     node: Any
     cells: tuple[CodeCell, ...]
-    _kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def dependencies(self) -> list[Dependency]:
         """Which cells must run before which, and why; positions are those in `cells`."""
-        if "dependencies" not in self._kept:
-            self._kept["dependencies"] = dependencies([cell.names for cell in self.cells])
-        found: list[Dependency] = self._kept["dependencies"]
+        if "dependencies" not in self.kept:
+            self.kept["dependencies"] = dependencies([cell.names for cell in self.cells])
+        found: list[Dependency] = self.kept["dependencies"]
         return found
 
     @property
@@ -159,6 +161,11 @@ def _document(path: Path, text: str) -> Document:
     if language.lower() not in {"python", "python3", "ipython"}:
         msg = f"{path} is a notebook of {shown(language)}; only Python notebooks can be run as flows."
         raise FlowError(msg)
+    return document_of(node, path)
+
+
+def document_of(node: Any, path: Path) -> Document:
+    """Return the document of a notebook, as nbformat has it; cells without an id get one."""
     return Document(path, node, tuple(_cells(node)))
 
 
@@ -198,6 +205,7 @@ def _give_ids(cells: Any) -> None:
         ids.add(cell["id"])
 
 
+@functools.lru_cache(4096)
 def _read(source: str) -> tuple[CellNames, CellSyntaxError | None]:
     try:
         return analyse(source), None

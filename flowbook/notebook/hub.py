@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowbook.configuration import config
-from flowbook.errors import shown
+from flowbook.errors import FlowError, shown
 from flowbook.utilities.logging import get_logger
 from flowbook.view.feed import Feed
 from flowbook.view.protocol import (
@@ -22,7 +22,9 @@ from flowbook.view.protocol import (
     Acknowledged,
     Ask,
     AskChildren,
+    AskTask,
     Command,
+    Document,
     Hello,
     ProtocolError,
     ToView,
@@ -32,7 +34,7 @@ from flowbook.view.protocol import (
 from flowbook.view.show import message_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flowbook.engine.clock import Clock
     from flowbook.engine.flow_run import FlowRun
@@ -49,6 +51,19 @@ class Channel(Protocol):
 
     def send(self, message: dict[str, Any]) -> None:
         """Send one encoded message."""
+
+
+class Office(Protocol):
+    """Who knows the notebook: `flowbook.notebook.desk.Desk`."""
+
+    def hear(self, message: Document | AskTask) -> None:
+        """Note what a page says."""
+
+    def joined(self) -> None:
+        """Note that a page has come, which has missed what was told before."""
+
+    def news(self) -> Iterable[ToView]:
+        """Return what pages have to be told."""
 
 
 class Viewing:
@@ -104,6 +119,7 @@ class Hub:
         self.channels: dict[str, Channel] = {}
         self.viewings: OrderedDict[str, Viewing] = OrderedDict()
         self.has_linked = False
+        self.desk: Office | None = None
         self._asked: deque[str | AskChildren] = deque()
         self._answers: deque[ToView] = deque()
         self._later: list[tuple[float, Callable[[], None]]] = []
@@ -121,7 +137,7 @@ class Hub:
             if oldest is None:
                 break
             del self.viewings[oldest]
-        self._ring()
+        self.ring()
 
     def settle(self, viewing: Viewing, *, ended: bool) -> None:
         """Send what is left and refresh the output: the run has ended, or waits for a person."""
@@ -134,7 +150,7 @@ class Hub:
     def later(self, seconds: float, do: Callable[[], None]) -> None:
         """Do something on the hub's thread after a while."""
         self._later.append((time.monotonic() + seconds, do))
-        self._ring()
+        self.ring()
 
     # -- what channels call --------------------------------------------------------------------------------------------
 
@@ -142,6 +158,9 @@ class Hub:
         """Send all messages to a browser from now on."""
         self.channels[name] = channel
         self.has_linked = True
+        if self.desk is not None:
+            self.desk.joined()
+            self.ring()
 
     def unlink(self, name: str) -> None:
         """Forget a browser that is gone."""
@@ -163,13 +182,24 @@ class Hub:
             self._asked.append(message.run)
             if (viewing := self.viewings.get(message.run)) is not None:
                 viewing.was_asked.set()
-            self._ring()
+            self.ring()
         elif isinstance(message, AskChildren):
             self._asked.append(message)
-            self._ring()
+            self.ring()
+        elif isinstance(message, (Document, AskTask)):
+            self._ask_desk(message)
         elif isinstance(message, Command):
             self._answers.append(self._obey(message))
-            self._ring()
+            self.ring()
+
+    def _ask_desk(self, message: Document | AskTask) -> None:
+        if self.desk is None:
+            from flowbook.notebook.desk import open_desk  # noqa: PLC0415 - most kernels never need one
+
+            open_desk()
+        if self.desk is not None:
+            self.desk.hear(message)
+            self.ring()
 
     def _obey(self, command: Command) -> Acknowledged:
         viewing = self.viewings.get(command.run)
@@ -179,7 +209,13 @@ class Hub:
             return Acknowledged(
                 command.run, command.id, command.verb, ok=False, at=at, said="The run has already ended."
             )
-        getattr(run, command.verb)()
+        try:
+            if command.verb == "retry":
+                run.retry(run.runner.plan.tasks[command.node])
+            else:
+                getattr(run, command.verb)()
+        except (FlowError, IndexError) as error:
+            return Acknowledged(command.run, command.id, command.verb, ok=False, at=at, said=str(error))
         return Acknowledged(command.run, command.id, command.verb, ok=True, at=at, said=_SAID[command.verb])
 
     def _say_trouble(self, words: str) -> None:
@@ -187,7 +223,8 @@ class Hub:
 
     # -- the thread ----------------------------------------------------------------------------------------------------
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Wake the hub: there may be something to tell."""
         self._rung.set()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
@@ -233,6 +270,8 @@ class Hub:
             if viewing.is_live:
                 with viewing.lock:
                     self.tell(viewing)
+        for message in self.desk.news() if self.desk is not None else ():
+            self._send(message)
         due = [do for when, do in self._later if when <= time.monotonic()]
         self._later = [(when, do) for when, do in self._later if when > time.monotonic()]
         for do in due:
@@ -272,6 +311,7 @@ _SAID = {
     "pause": "Nothing new is started until you resume.",
     "resume": "Going on.",
     "step": "One more task is started.",
+    "retry": "It is tried again.",
 }
 
 hub = Hub()

@@ -37,7 +37,7 @@ from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import CodeType
+    from types import CodeType, TracebackType
 
     from flowbook.notebook.documents import CodeCell
 
@@ -82,11 +82,10 @@ class Interpreter:
     """
 
     def __init__(self, sources: Mapping[int, str], name: str = "notebook") -> None:
-        self.name = name
-        self._sources = sources
+        self._begin(sources, name)
         home = tempfile.mkdtemp(prefix="flowbook-ipython-")
         # removed with the interpreter, whether somebody closes it or not
-        self._remove_home = weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
+        self._remove_home: Callable[[], object] = weakref.finalize(self, shutil.rmtree, home, ignore_errors=True)
         config = Config()
         config.HistoryManager.enabled = False
         module = types.ModuleType("__main__", "Automatically created module for IPython interactive environment")
@@ -104,6 +103,11 @@ class Interpreter:
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
         self._hidden = {*self.namespace, "__annotations__", "__warningregistry__"}
+
+    def _begin(self, sources: Mapping[int, str], name: str) -> None:
+        self.name = name
+        self._sources = sources
+        self._remove_home = int  # nothing to remove
         self._shown: dict[int, Any] = {}
         self._owner: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -279,11 +283,18 @@ class Interpreter:
                     self._owner[name] = number
                     self.namespace[name] = value
 
+    def _in_cells(self, error: BaseException) -> TracebackType | None:
+        """Return the traceback of an error from the cell on; all of it when no cell is in it."""
+        trace = error.__traceback__
+        while trace is not None and not trace.tb_frame.f_code.co_filename.startswith(f"<{self.name}, cell "):
+            trace = trace.tb_next
+        return trace or error.__traceback__
+
     def _traceback(self, error: BaseException) -> list[str]:
         shell = self.shell
         try:
             told = shell.InteractiveTB.structured_traceback
-            made: list[str] = told(type(error), error, error.__traceback__, tb_offset=2)
+            made: list[str] = told(type(error), error, self._in_cells(error), tb_offset=0)
         except Exception:  # noqa: BLE001 - a user's error may raise anything when it is looked at
             return [f"{type(error).__name__}: {words_of(error)}"]
         return made

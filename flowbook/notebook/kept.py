@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 import flowbook
 from flowbook.errors import FlowError
+from flowbook.notebook.again import again_in
 from flowbook.notebook.outputs import Outputs, remember
-from flowbook.sources import shared_cells, temporaries
-from flowbook.sources.notebook import Notebook
+from flowbook.sources import temporaries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,9 +52,6 @@ __all__ = [
 ]
 
 _FORMAT = 1
-# Hidden state that is lost with the process.
-_OF_THE_PROCESS = frozenset({"random", "process", "settings", "plot"})
-_SETTINGS = frozenset({"process", "settings"})
 
 
 @dataclass
@@ -77,79 +74,6 @@ class KeptRun:
     outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
-# -- which cells are run again ----------------------------------------------------------------------------------------
-
-
-class _Again:
-    """Works out which cells must be run again, with the reason of each.
-
-    Args:
-        document: the notebook as it is now.
-        changes: the names that the cells which began to run changed, by position; None means any.
-
-    """
-
-    def __init__(self, document: Document, changes: Mapping[int, frozenset[str] | None]) -> None:
-        self.document = document
-        self.changes = changes
-        names = [cell.names for cell in document.cells]
-        self.uses = Notebook(names).uses
-        self.shared = frozenset(shared_cells(names))
-        self.reasons: dict[int, str] = {}
-
-    def comes_first(self, position: int) -> bool:
-        """Tell whether a cell only sets the scene, so that it can be run at any time before all others."""
-        cell, uses = self.document.cells[position].names, self.uses[position]
-        if uses.opaque is not None:
-            return uses.opaque.startswith("from ")
-        only_settings = uses.changing() <= cell.imports and uses.effects <= _SETTINGS
-        return position in self.shared or (only_settings and bool(uses.effects or cell.imports))
-
-    def add(self, position: int, reason: str) -> bool:
-        """Have a cell run again; return whether that is news."""
-        if position in self.reasons:
-            return False
-        self.reasons[position] = reason
-        return True
-
-    def follow(self) -> None:
-        """Add what else must be run again because of the cells that are."""
-        while self._step():
-            pass
-
-    def _step(self) -> bool:
-        cells, began = self.document.cells, [at for at in self.reasons if at in self.changes]
-        if any(self.changes[at] is None for at in began):
-            fresh = [
-                at for at in range(len(cells)) if self.add(at, "another one that is run may have changed anything")
-            ]
-            return bool(fresh)
-        damaged: frozenset[str] = frozenset().union(*(self.changes[at] or () for at in began))
-        news = False
-        for found in self.document.dependencies:
-            up, down = found.upstream, found.downstream
-            if up in self.reasons:
-                news |= self.add(down, f"it runs after cell {cells[up].number}, which is run")
-            elif down in self.reasons and (why := self._why(up, down, found.names, damaged)):
-                news |= self.add(up, why)
-        return news
-
-    def _why(self, up: int, down: int, names: tuple[str, ...], damaged: frozenset[str]) -> str:
-        """Return why a cell must be run again before another one, or an empty text."""
-        number = self.document.cells[down].number
-        if self.comes_first(up):
-            return ""
-        if opaque := self.uses[up].opaque or self.uses[down].opaque:
-            return f"cell {number} is run, and one of the two {opaque}"
-        if hidden := _OF_THE_PROCESS & set(names):
-            return f"cell {number} is run, and needs the same {', '.join(sorted(hidden))}"
-        if changed := damaged & set(names):
-            return f"{', '.join(sorted(changed))}, which cell {number} needs, was changed since"
-        if not names and down in self.changes:
-            return f"cell {number} may have changed an object of it"
-        return ""
-
-
 # -- keeping ----------------------------------------------------------------------------------------------------------
 
 
@@ -165,8 +89,8 @@ def keep(flow: DocumentFlow, given: Mapping[str, Any]) -> None:
     if run is None:
         return
     began = {at for at, cell in enumerate(cells) if cell.id in run.outputs}
-    plan = _Again(flow.document, {})
-    plan.changes = {at: _changed(plan, at) for at in began}
+    plan = again_in(flow.document)
+    plan.changes = {at: plan.changed_by(at) for at in began}
     for at, cell in enumerate(cells):
         if at not in began or cell.id in run.errors:
             plan.add(at, "it did not end well")
@@ -204,14 +128,6 @@ def keep(flow: DocumentFlow, given: Mapping[str, Any]) -> None:
         ],
     }
     write_private(kept_file(flow.document.path), json.dumps(header).encode() + b"\n" + blob)
-
-
-def _changed(plan: _Again, position: int) -> frozenset[str] | None:
-    """Return the names a cell changes; None when its text does not tell."""
-    uses = plan.uses[position]
-    if uses.opaque is not None and not uses.opaque.startswith("from "):
-        return None
-    return frozenset(uses.changing())
 
 
 class _Pickler(pickle.Pickler):
@@ -277,7 +193,8 @@ def recall(document: Document, given: Mapping[str, Any]) -> KeptRun:
         for at, entry in by_place.items()
         if entry["began"]
     }
-    plan = _Again(document, changes)
+    plan = again_in(document)
+    plan.changes = changes
     has_other_values = header["given"] != {name: repr(value) for name, value in sorted(given.items())}
     for at, cell in enumerate(document.cells):
         known = by_place.get(at)

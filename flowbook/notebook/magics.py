@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["FlowbookMagics", "duration"]
+__all__ = ["FlowbookMagics", "duration", "task_cell_of"]
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "min": "minutes", "h": "hours"}
 
@@ -159,13 +159,13 @@ class FlowbookMagics(Magics):
         __tracebackhide__ = True
         try:
             options = _task_parser().parse_args(shlex.split(line))
-            made = self._cell(options, cell)
+            made = self._cell(options, line, cell)
             self.notebook.put(made, options.flow)
             if options.define:
                 return
             self.notebook.shelf.shown = made.id
             try:
-                self.notebook.run(options.flow, to=made.id, show=False)
+                self.notebook.run(options.flow, to=made.id, show=self.notebook.watcher or False)
             finally:
                 self.notebook.shelf.shown = ""
         except (FlowbookError, CellSyntaxError, ValueError) as error:
@@ -203,28 +203,10 @@ class FlowbookMagics(Magics):
         except FlowbookError as error:
             raise UsageError(str(error)) from None
 
-    def _cell(self, options: argparse.Namespace, cell: str) -> TaskCell:
-        if options.retries and options.delay is None:
-            options.delay = dt.timedelta(0)
-        if options.delay is not None and not options.retries:
-            msg = f"--delay {options.delay.total_seconds():g}s needs --retries of at least 1."
-            raise UsageError(msg)
-        name = options.name or _first_comment(cell) or self._numbered()
-        given = {key for key, value in (("in", options.reads), ("out", options.writes)) if value is not None}
-        return TaskCell(
-            id=self._cell_id() or name,
-            name=name,
-            code=self.interpreter.transform_cell(cell),
-            names=names_of(cell, options.reads, options.writes),
-            retries=options.retries,
-            delay=options.delay,
-            trigger=options.trigger,
-            given=frozenset(given),
-            timeout=options.timeout,
-            cache=options.cache,
-            after=tuple(options.after),
-            tags=frozenset(options.tags),
-        )
+    def _cell(self, options: argparse.Namespace, line: str, cell: str) -> TaskCell:
+        cell_id = self._cell_id()
+        name = options.name or _first_comment(cell) or self.notebook.name_of(cell_id, options.flow) or self._numbered()
+        return task_cell(self.interpreter, options, cell, cell_id or name, name, whole("task", line, cell))
 
     def _cell_id(self) -> str:
         """Return the notebook's id of the running cell; JupyterLab sends it with the request."""
@@ -295,6 +277,70 @@ class FlowbookMagics(Magics):
 
     def _restore(self, options: argparse.Namespace) -> None:
         self.notebook.restore(options.task, options.flow)
+
+
+def task_cell(
+    shell: InteractiveShell, options: argparse.Namespace, cell: str, cell_id: str, name: str, source: str
+) -> TaskCell:
+    """Return the task cell that the options of ``%%task`` and the code below it make.
+
+    Raises:
+        UsageError: the options contradict each other.
+        CellSyntaxError: the code is no Python.
+
+    """
+    if options.retries and options.delay is None:
+        options.delay = dt.timedelta(0)
+    if options.delay is not None and not options.retries:
+        msg = f"--delay {options.delay.total_seconds():g}s needs --retries of at least 1."
+        raise UsageError(msg)
+    given = {key for key, value in (("in", options.reads), ("out", options.writes)) if value is not None}
+    return TaskCell(
+        id=cell_id,
+        name=name,
+        code=shell.transform_cell(cell),
+        names=names_of(cell, options.reads, options.writes),
+        retries=options.retries,
+        delay=options.delay,
+        trigger=options.trigger,
+        given=frozenset(given),
+        timeout=options.timeout,
+        cache=options.cache,
+        after=tuple(options.after),
+        tags=frozenset(options.tags),
+        source=source,
+    )
+
+
+def task_cell_of(shell: InteractiveShell, cell_id: str, source: str, name: str) -> tuple[str, TaskCell]:
+    """Read the text of a cell that begins with ``%%task``; nothing is run.
+
+    Args:
+        shell: whose magics the code may use.
+        cell_id: of the cell.
+        source: all of its text.
+        name: of the task, where the text says none.
+
+    Returns:
+        The flow it belongs to, and the cell.
+
+    Raises:
+        UsageError: the options cannot be read.
+        CellSyntaxError: the code is no Python.
+
+    """
+    line, _, cell = source.lstrip().partition("\n")
+    try:
+        options = _task_parser().parse_args(shlex.split(line.partition("%%task")[2]))
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    found = options.name or _first_comment(cell) or name
+    return options.flow, task_cell(shell, options, cell, cell_id, found, source)
+
+
+def whole(magic: str, line: str, cell: str) -> str:
+    """Return the text of a cell that a cell magic was called with."""
+    return f"%%{magic} {line}".rstrip() + f"\n{cell}"
 
 
 def without_our_frames(error: Exception) -> Exception:

@@ -24,6 +24,7 @@ class Outputs:
 
     Args:
         echo: called with the name of the stream and each text that is written, as it comes.
+        changed: called after each change; on whatever thread, so it must be quick.
 
     Attributes:
         items: the outputs, in nbformat's form.
@@ -31,10 +32,13 @@ class Outputs:
 
     """
 
-    def __init__(self, echo: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
+    ) -> None:
         self.items: list[dict[str, Any]] = []
         self.threads: list[threading.Thread] = []
         self.echo = echo
+        self.changed = changed or _nothing
         self._lock = threading.Lock()
         self._is_to_be_cleared = False
 
@@ -54,6 +58,7 @@ class Outputs:
                 last["text"] += text
             else:
                 self.items.append({"output_type": "stream", "name": stream, "text": text})
+        self.changed()
         if self.echo is not None:
             self.echo(stream, text)
 
@@ -66,6 +71,7 @@ class Outputs:
         with self._lock:
             self._clear_if_asked()
             self.items.append(item)
+        self.changed()
 
     def update(self, data: dict[str, Any], metadata: dict[str, Any] | None, display_id: str) -> bool:
         """Replace what was shown under a display id; return whether this cell had any."""
@@ -73,6 +79,8 @@ class Outputs:
             found = [item for item in self.items if item.get("transient", {}).get("display_id") == display_id]
             for item in found:
                 item.update(data=dict(data), metadata=dict(metadata or {}))
+        if found:
+            self.changed()
         return bool(found)
 
     def clear(self, *, wait: bool = False) -> None:
@@ -81,23 +89,41 @@ class Outputs:
             self._is_to_be_cleared = wait
             if not wait:
                 self.items.clear()
+        self.changed()
 
-    def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int) -> None:
+    def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int | None) -> None:
         """Take the value of the last expression."""
         item = {"output_type": "execute_result", "data": data, "metadata": metadata, "execution_count": count}
         with self._lock:
             self._clear_if_asked()
             self.items.append(item)
+        self.changed()
 
     def error(self, kind: str, words: str, traceback: list[str]) -> None:
         """Take the error in which the cell ended."""
         with self._lock:
             self.items.append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
+        self.changed()
+
+    @property
+    def size(self) -> int:
+        """How many characters of text there are, about."""
+        with self._lock:
+            return sum(_size(value) for item in self.items for value in (item, *item.get("data", {}).values()))
 
     def saved(self) -> list[dict[str, Any]]:
         """Return the outputs as a notebook file keeps them."""
         with self._lock:
             return [{key: value for key, value in item.items() if key != "transient"} for item in self.items]
+
+
+def _size(value: Any) -> int:
+    text = value.get("text", "") if isinstance(value, dict) else value
+    return len(text) if isinstance(text, str) else 100
+
+
+def _nothing() -> None:
+    """Tell nobody of a change."""
 
 
 _current: contextvars.ContextVar[Outputs | None] = contextvars.ContextVar("flowbook_outputs", default=None)

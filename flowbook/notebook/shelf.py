@@ -80,6 +80,7 @@ class Shelf:
     Attributes:
         outputs: what each printed and showed when it ran last.
         shown: the cell below which we are now, whose outputs are shown at once.
+        changed: called with the id of another cell whenever its outputs have changed; on whatever thread.
 
     """
 
@@ -87,13 +88,18 @@ class Shelf:
         self.publisher = publisher
         self.outputs: dict[str, Outputs] = {}
         self.shown = ""
+        self.changed: Callable[[str], object] = str  # nobody is told
         self._kept: dict[str, tuple[str, float, bytes]] = {}
 
     @contextlib.contextmanager
     def recording(self, cell_id: str) -> Iterator[None]:
         """Keep what a cell prints and shows while it runs; an earlier attempt's is let go."""
         publisher = self.publisher()
-        outputs = self.outputs[cell_id] = Passing(publisher) if cell_id == self.shown else Outputs()
+        is_shown = cell_id == self.shown
+        outputs = Passing(publisher) if is_shown else Outputs(changed=lambda: self.changed(cell_id))
+        self.outputs[cell_id] = outputs
+        if not is_shown:
+            self.changed(cell_id)
         with collecting(outputs, publisher):
             try:
                 yield

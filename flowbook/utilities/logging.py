@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from flowbook import redaction
 from flowbook.configuration import config
+from flowbook.contexts import current_frame
 from flowbook.redaction import redact
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class _Printed(logging.Handler):
             # what a task prints may be on its way to the log; a log line is printed below that, or it would come again
             stream = getattr(sys.stdout, "beneath", sys.stdout)
             stream.write(f"{redact(self.format(record))}\n")  # in one piece: threads print too
+            if (note := getattr(current_frame(), "note_line", None)) is not None:
+                note(record.created, record.levelname, redact(record.getMessage()))
         except Exception:  # noqa: BLE001 - a closed stdout must not fail a task
             self.handleError(record)
 

@@ -293,6 +293,7 @@ def _cards(flow: Flow, tasks: Sequence[Task], bonds: Sequence[_Bond]) -> list[No
             downstream=tuple(sorted(downstream[number])),
             attempts=1 + int(task.max_retries or 0),
             mapped=task in mapped,
+            cell=str(getattr(task, "cell_id", "")),
         )
         for number, task in enumerate(tasks)
     ]

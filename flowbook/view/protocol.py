@@ -1,8 +1,8 @@
 """Define every message between the kernel and a view, once, for two languages.
 
-The dataclasses below are the schema. ``python -m flowbook.view.protocol`` writes the same types to
-``js/src/protocol.ts``; the suite regenerates that file and compares. Messages travel as plain JSON: `encode`
-makes it, `decode` checks it.
+The dataclasses of `flowbook.view.messages` are the schema. ``python -m flowbook.view.protocol`` writes the same types
+to ``js/src/protocol.ts``; the suite regenerates that file and compares. Messages travel as plain JSON: `encode` makes
+it, `decode` checks it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,110 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-PROTOCOL = 2
-MIME = "application/vnd.jupyter-flowbook.run.v1+json"
-COMMAND_TARGET = "jupyter-flowbook.command"
-FEED_TARGET = "jupyter-flowbook.feed"
+from flowbook.view.messages import (
+    COMMAND_TARGET,
+    FEED_TARGET,
+    MIME,
+    OPEN_CODE,
+    PROTOCOL,
+    RUN_CODE,
+    Acknowledged,
+    Ask,
+    AskChildren,
+    AskTask,
+    Basis,
+    Bundle,
+    CellLook,
+    CellOutputs,
+    CellText,
+    Changes,
+    ChildLook,
+    Children,
+    Command,
+    Document,
+    Field,
+    FieldType,
+    Fix,
+    Hello,
+    Item,
+    Kind,
+    Message,
+    Moment,
+    NodeCard,
+    NodeLook,
+    NotebookLook,
+    Orders,
+    Part,
+    Picture,
+    Problem,
+    Reason,
+    Record,
+    Role,
+    RunLook,
+    Snapshot,
+    TaskDetails,
+    ToKernel,
+    ToView,
+    Verb,
+    Which,
+)
 
-Kind = Literal["task", "parameter", "constant", "operator", "collection", "condition", "merge", "resource"]
-Verb = Literal["cancel", "pause", "resume", "step"]
-Which = Literal["all", "failed"]
+__all__ = [
+    "COMMAND_TARGET",
+    "FEED_TARGET",
+    "MIME",
+    "OPEN_CODE",
+    "PROTOCOL",
+    "RUN_CODE",
+    "Acknowledged",
+    "Ask",
+    "AskChildren",
+    "AskTask",
+    "Basis",
+    "Bundle",
+    "CellLook",
+    "CellOutputs",
+    "CellText",
+    "Changes",
+    "ChildLook",
+    "Children",
+    "Command",
+    "Document",
+    "Field",
+    "FieldType",
+    "Fix",
+    "Hello",
+    "Item",
+    "Kind",
+    "Message",
+    "Moment",
+    "NodeCard",
+    "NodeLook",
+    "NotebookLook",
+    "Orders",
+    "Part",
+    "Picture",
+    "Problem",
+    "ProtocolError",
+    "Reason",
+    "Record",
+    "Role",
+    "RunLook",
+    "Snapshot",
+    "TaskDetails",
+    "ToKernel",
+    "ToView",
+    "Verb",
+    "Which",
+    "decode",
+    "decode_bundle",
+    "encode",
+    "main",
+    "typescript",
+]
 
 
 class ProtocolError(ValueError):
@@ -37,200 +129,8 @@ class ProtocolError(ValueError):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCard:
-    """What a node is, for as long as its picture lives; a mapped one stands for all its children."""
-
-    node: int
-    slug: str
-    name: str
-    kind: Kind
-    upstream: Sequence[int]
-    downstream: Sequence[int]
-    attempts: int
-    mapped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NodeLook:
-    """How a node is right now; times are seconds of the kernel's clock, `due` is when it starts (again).
-
-    `attempt` counts from 1 and is the one that runs or ran; while Retrying it is the one to come. An empty
-    `state` means that the flow has not run. `result` is a short text such as "336,776 rows".
-
-    A mapped task that knows its children has their `width` and how many are in each state, by its name: from then
-    on `state` is "Mapping" until all have ended, `started` is when the first one began, and `due` when the next one
-    starts again.
-    """
-
-    node: int
-    state: str
-    message: str = ""
-    attempt: int = 0
-    started: float | None = None
-    ended: float | None = None
-    due: float | None = None
-    result: str = ""
-    width: int | None = None
-    counts: Mapping[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChildLook:
-    """How one child of a mapped task is; `index` is its place among the elements."""
-
-    index: int
-    state: str
-    message: str = ""
-    attempt: int = 0
-    started: float | None = None
-    ended: float | None = None
-    due: float | None = None
-    result: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunLook:
-    """How the flow run is right now; `sentence` is the one line below the picture that answers why.
-
-    `due` is when a run that waits for its schedule begins.
-    """
-
-    state: str
-    message: str = ""
-    started: float | None = None
-    ended: float | None = None
-    paused: bool = False
-    sentence: str = ""
-    due: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Everything that does not change during a run: the drawing, what its nodes are, what may be asked."""
-
-    protocol: int
-    flow: str
-    run: str
-    svg: str
-    nodes: Sequence[NodeCard]
-    controls: Sequence[str]
-    notice: str = ""
-    type: Literal["picture"] = "picture"
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The look of all nodes after event `seq`; `at` is the kernel's now."""
-
-    run: str
-    seq: int
-    at: float
-    flow: RunLook
-    nodes: Sequence[NodeLook]
-    type: Literal["snapshot"] = "snapshot"
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The look of the nodes that changed after `since`; a view that stands elsewhere asks for a snapshot."""
-
-    run: str
-    seq: int
-    since: int
-    at: float
-    flow: RunLook
-    nodes: Sequence[NodeLook]
-    type: Literal["changes"] = "changes"
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The answer to one command: taken or not, and a sentence for the person who pressed the button."""
-
-    run: str
-    id: str
-    verb: Verb
-    ok: bool
-    at: float
-    said: str = ""
-    type: Literal["acknowledged"] = "acknowledged"
-
-
-@dataclass(frozen=True, slots=True)
-class Children:
-    """Some children of a mapped task, those that need a look first; `total` is how many there are of that sort."""
-
-    run: str
-    node: int
-    which: Which
-    total: int
-    offset: int
-    rows: Sequence[ChildLook]
-    type: Literal["children"] = "children"
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """The first word of a view: the protocol it speaks and who it is."""
-
-    protocol: int
-    view: str
-    type: Literal["hello"] = "hello"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A view wants the picture and a snapshot of this run."""
-
-    run: str
-    type: Literal["ask"] = "ask"
-
-
-@dataclass(frozen=True, slots=True)
-class AskChildren:
-    """A view wants to list children of a mapped task: at most `limit` of them, from place `offset` in the list."""
-
-    run: str
-    node: int
-    which: Which
-    offset: int
-    limit: int
-    type: Literal["ask-children"] = "ask-children"
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A person pressed a button; `id` comes back in the acknowledgement."""
-
-    run: str
-    id: str
-    verb: Verb
-    type: Literal["command"] = "command"
-
-
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """What a saved notebook keeps under our MIME type; `run` is empty for a flow that has not run.
-
-    `children` are the first few of each mapped task, for readers who have no kernel to ask.
-    """
-
-    protocol: int
-    run: str
-    live: bool
-    picture: Picture
-    snapshot: Snapshot
-    children: Sequence[Children] = ()
-
-
-ToView = Picture | Snapshot | Changes | Acknowledged | Children
-ToKernel = Hello | Ask | AskChildren | Command
-Message = ToView | ToKernel
-Record = Message | Bundle | NodeCard | NodeLook | ChildLook | RunLook
-
 _R = TypeVar("_R")
-_RECORDS: tuple[type[Any], ...] = (NodeCard, NodeLook, ChildLook, RunLook)
+_PARTS: tuple[type[Any], ...] = typing.get_args(Part)
 _TO_VIEW: tuple[type[Any], ...] = typing.get_args(ToView)
 _TO_KERNEL: tuple[type[Any], ...] = typing.get_args(ToKernel)
 
@@ -313,12 +213,17 @@ def typescript() -> str:
                 ("MIME", MIME),
                 ("COMMAND_TARGET", COMMAND_TARGET),
                 ("FEED_TARGET", FEED_TARGET),
+                ("OPEN_CODE", OPEN_CODE),
+                ("RUN_CODE", RUN_CODE),
             ]
         ),
         f"export type Kind = {_ts(Kind)};",
         f"export type Verb = {_ts(Verb)};",
         f"export type Which = {_ts(Which)};",
-        *[_interface(cls) for cls in (*_RECORDS, *_TO_VIEW, *_TO_KERNEL, Bundle)],
+        f"export type Role = {_ts(Role)};",
+        f"export type Basis = {_ts(Basis)};",
+        f"export type FieldType = {_ts(FieldType)};",
+        *[_interface(cls) for cls in (*_PARTS, *_TO_VIEW, *_TO_KERNEL, Bundle)],
         f"export type ToView = {' | '.join(cls.__name__ for cls in _TO_VIEW)};",
         f"export type ToKernel = {' | '.join(cls.__name__ for cls in _TO_KERNEL)};",
     ]

@@ -109,6 +109,10 @@ export function fold(model: Model, message: ToView, now: number): Fold {
       return { model: foldAcknowledged(model, message), ask: false };
     case "children":
       return { model: foldChildren(model, message), ask: false };
+    case "notebook":
+    case "task":
+    case "outputs":
+      return { model, ask: false }; // not for the picture
     default:
       return message satisfies never;
   }

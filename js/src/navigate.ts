@@ -21,8 +21,8 @@ export interface Moves {
   reveal(box: Box): void;
   /** Show the details of a node, or none. */
   choose(node: number | null): void;
-  /** The keyboard chose a node: let it into what there is to walk about in its details. */
-  enter(): void;
+  /** A node was chosen with Enter, or a double click where that means something: go into it. */
+  enter(node: number): void;
   zoom(factor: number): void;
   fit(): void;
 }
@@ -69,6 +69,8 @@ export class Navigator {
   constructor(
     page: Document,
     private readonly moves: Moves,
+    /** The host shows what is chosen: a click chooses and only Escape takes it back, Enter goes on from there. */
+    private readonly isGuided = false,
   ) {
     this.input = page.createElement("input");
     this.input.type = "search";
@@ -101,14 +103,31 @@ export class Navigator {
     sight.svg.addEventListener("keydown", this.onKey);
     sight.svg.addEventListener("click", this.onClick);
     sight.svg.addEventListener("focusin", this.onFocus);
+    if (this.isGuided) sight.svg.addEventListener("dblclick", this.onDoubleClick);
   }
 
   /** Show the details of `node`, or none. */
   choose(node: number | null): void {
-    if (this.chosen !== null) this.sight?.groupOf(this.chosen)?.removeAttribute("aria-expanded");
+    const mark = this.isGuided ? "aria-pressed" : "aria-expanded";
+    if (this.chosen !== null) this.sight?.groupOf(this.chosen)?.removeAttribute(mark);
     this.chosen = node;
-    if (node !== null) this.sight?.groupOf(node)?.setAttribute("aria-expanded", "true");
+    if (node !== null) this.sight?.groupOf(node)?.setAttribute(mark, "true");
     this.moves.choose(node);
+  }
+
+  /** Where the chosen node stands, if it is in the picture `boxes` are of. */
+  chosenIn(boxes: ReadonlyMap<number, Box>): Box | undefined {
+    return this.isGuided && this.chosen !== null ? boxes.get(this.chosen) : undefined;
+  }
+
+  /** Choose a node from elsewhere: bring it into sight, and leave the keyboard where it is. */
+  select(node: number | null): void {
+    if (node === this.chosen) return;
+    this.choose(node);
+    const box = node === null ? undefined : this.sight?.boxes.get(node);
+    if (node === null || box === undefined) return;
+    this.stand(node);
+    this.moves.reveal(box);
   }
 
   openSearch(): void {
@@ -122,6 +141,7 @@ export class Navigator {
     if (!(event instanceof KeyboardEvent) || !isOurKey(event) || this.sight === null || this.current === null) return;
     const step = STEPS[event.key];
     if (step !== undefined) this.go(walk(this.sight, this.current, step, this.came));
+    else if (event.key === " " && this.isGuided) this.choose(this.current);
     else if (event.key === "Enter" || event.key === " ") this.open(this.current);
     else if (event.key === "/") this.openSearch();
     else if (event.key === "+") this.moves.zoom(1.25);
@@ -138,7 +158,12 @@ export class Navigator {
     const id = node === null ? null : Number(node.getAttribute("data-node"));
     if (id === null || !this.sight?.cards.has(id)) return;
     this.go(id);
-    this.toggle(id);
+    if (this.isGuided) this.choose(id);
+    else this.toggle(id);
+  };
+
+  private readonly onDoubleClick = (): void => {
+    if (this.chosen !== null) this.moves.enter(this.chosen);
   };
 
   private readonly onFocus = (event: Event): void => {
@@ -163,8 +188,9 @@ export class Navigator {
   }
 
   private open(node: number): void {
-    this.toggle(node);
-    if (this.chosen !== null) this.moves.enter();
+    if (this.isGuided) this.choose(node);
+    else this.toggle(node);
+    if (this.chosen !== null) this.moves.enter(node);
   }
 
   private toggle(node: number): void {
@@ -224,7 +250,7 @@ export class Navigator {
 export class Announcer {
   readonly element: HTMLElement;
   private said = "";
-  private next = "";
+  private next: () => string = () => "";
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
@@ -237,7 +263,8 @@ export class Announcer {
     this.element.setAttribute("aria-live", "polite");
   }
 
-  say(text: string, isLast: boolean): void {
+  /** `text` is asked for when it is said: most of what happens in between never is. */
+  say(text: () => string, isLast: boolean): void {
     this.next = text;
     if (isLast) this.speak();
     else this.timer ??= setTimeout(() => this.speak(), this.pause);
@@ -250,6 +277,7 @@ export class Announcer {
 
   private speak(): void {
     this.dispose();
-    if (this.next !== this.said) setText(this.element, (this.said = this.next));
+    const text = this.next();
+    if (text !== this.said) setText(this.element, (this.said = text));
   }
 }

@@ -8,6 +8,7 @@
 import type { Channel, Status } from "./channel";
 import { ChildrenList, MOST_ROWS } from "./children";
 import { Details } from "./details";
+import type { Box } from "./geometry";
 import { Header, type Situation } from "./header";
 import { STYLE } from "./look";
 import {
@@ -46,8 +47,10 @@ const TICK = 200;
 export interface View {
   /** Take the bundle of the output again; a running picture is never turned back by an older one. */
   update(bundle: Bundle): void;
-  /** Listen to another channel, or to none. */
-  connect(channel: Channel | null): void;
+  /** Listen to another channel, or to none; `run` is the one it tells of, when that is not what is shown. */
+  connect(channel: Channel | null, run?: string): void;
+  /** Choose a node, or none, on behalf of the host: it is brought into sight, and the host is not told. */
+  select(node: number | null): void;
   /** What a host should save of a run that has ended, or null while there is nothing better than its bundle. */
   ending(): Ending | null;
   dispose(): void;
@@ -60,9 +63,24 @@ export interface Ending {
   readonly html: string;
 }
 
+/** A host that says everything else itself, and wants the picture alone. */
+export interface Surroundings {
+  /** A person chose this node, or none. */
+  choose(node: number | null): void;
+  /** A person wants to go where this node comes from: Enter or a double click. */
+  open(node: number): void;
+  /** The picture would be read at this height without scrolling; it is told again when that changes. */
+  room(height: number): void;
+}
+
 /** `onEnd` is called when a channel tells that the run has ended. */
-export function mount(host: HTMLElement, bundle: Bundle | null = null, onEnd: () => void = () => undefined): View {
-  const view = new LiveView(host, onEnd);
+export function mount(
+  host: HTMLElement,
+  bundle: Bundle | null = null,
+  onEnd: () => void = () => undefined,
+  around: Surroundings | null = null,
+): View {
+  const view = new LiveView(host, onEnd, around);
   if (bundle !== null) view.update(bundle);
   return view;
 }
@@ -87,6 +105,10 @@ class LiveView implements View {
   private stopListening: () => void = () => undefined;
   private status: Status = "none";
   private hasSpoken = false;
+  /** The run that the channel tells of, if the host said so. */
+  private wanted = "";
+  /** The host has chosen; it need not be told. */
+  private isTold = false;
   /** The channel could not be opened in reasonable time: a kernel without subshells is busy with a cell. */
   private isDeaf = false;
   private isSeen = true;
@@ -96,6 +118,7 @@ class LiveView implements View {
   constructor(
     private readonly host: HTMLElement,
     private readonly onEnd: () => void,
+    private readonly around: Surroundings | null,
   ) {
     const page = host.ownerDocument;
     this.page = page;
@@ -107,14 +130,16 @@ class LiveView implements View {
       interrupt: () => void this.channel?.interrupt?.(),
     });
     this.notice = element(page, "p", "fb-notice");
-    this.stage = new Stage(page, (sight, scale) => this.painter?.show(sight, scale));
-    this.navigator = new Navigator(page, {
-      reveal: (box) => this.stage.reveal(box),
-      choose: (node) => this.choose(node),
-      enter: () => this.children.enter(),
-      zoom: (factor) => this.stage.zoomBy(factor),
+    this.stage = new Stage(page, (sight, scale) => this.onStage(sight, scale), around !== null);
+    this.root.toggleAttribute("data-bare", around !== null);
+    const moves = {
+      reveal: (box: Box) => this.stage.reveal(box),
+      choose: (node: number | null) => this.choose(node),
+      enter: (node: number) => (around === null ? this.children.enter() : around.open(node)),
+      zoom: (factor: number) => this.stage.zoomBy(factor),
       fit: () => this.stage.toggleFit(),
-    });
+    };
+    this.navigator = new Navigator(page, moves, around !== null);
     this.details = new Details(page, () => this.navigator.choose(null));
     this.children = new ChildrenList(page, {
       ask: (node, which) => this.askChildren(node, which),
@@ -143,15 +168,20 @@ class LiveView implements View {
     this.paint();
   }
 
-  connect(channel: Channel | null): void {
+  connect(channel: Channel | null, run = ""): void {
     this.stopListening();
     this.channel = channel;
+    this.wanted = run;
     this.status = "none";
     this.hasSpoken = false;
     this.stopListening =
       channel?.listen({ hear: (message) => this.hear(message), turn: (status) => this.turn(status) }) ??
       (() => undefined);
     this.schedule();
+  }
+
+  select(node: number | null): void {
+    this.quietly(() => this.navigator.select(node));
   }
 
   ending(): Ending | null {
@@ -219,12 +249,25 @@ class LiveView implements View {
   }
 
   private ask(): void {
-    this.channel?.send({ type: "ask", run: this.model.picture?.run ?? "" });
+    this.channel?.send({ type: "ask", run: this.wanted || (this.model.picture?.run ?? "") });
+  }
+
+  private onStage(sight: Box, scale: number): void {
+    this.painter?.show(sight, scale);
+    this.around?.room(this.stage.wanted);
   }
 
   private choose(node: number | null): void {
     this.details.choose(node);
     this.children.choose(node);
+    if (!this.isTold) this.around?.choose(node);
+  }
+
+  /** Do something that chooses a node without telling the host, which knows. */
+  private quietly(act: () => void): void {
+    this.isTold = true;
+    act();
+    this.isTold = false;
   }
 
   private askChildren(node: number, which: Which): boolean {
@@ -240,7 +283,7 @@ class LiveView implements View {
     const id = crypto.randomUUID();
     this.model = pressed(this.model, id, verb);
     if (this.isDeaf) this.model = unanswered(this.model, id);
-    this.channel.send({ type: "command", run, id, verb });
+    this.channel.send({ type: "command", run, id, verb, node: -1 });
     this.later(ANSWER_TIME, (model) => unanswered(model, id));
     this.schedule();
   }
@@ -281,9 +324,9 @@ class LiveView implements View {
     const { model } = this;
     this.adopt(model.picture);
     this.painter?.paint(model, now());
-    this.header.paint(model, this.situation());
+    if (this.around === null) this.header.paint(model, this.situation());
     this.root.toggleAttribute("data-abandoned", this.situation().abandoned);
-    this.details.paint(model, now());
+    if (this.around === null) this.details.paint(model, now());
     this.children.paint(model, now());
     this.paintWords();
     this.keepTicking();
@@ -302,8 +345,8 @@ class LiveView implements View {
       this.painter = painter;
       painter.paint(this.model, now()); // before it is laid out, which is quicker than after
       const sight = { ...painter.sight(), cards: this.model.cards };
-      this.stage.show(painter.svg, painter.view, beginning(sight));
-      this.navigator.enter(sight, picture.flow);
+      this.stage.show(painter.svg, painter.view, this.navigator.chosenIn(sight.boxes) ?? beginning(sight));
+      this.quietly(() => this.navigator.enter(sight, picture.flow));
     } catch (error) {
       this.painter = null;
       // A saved file may hold anything; one unreadable picture must not take the page's other outputs with it.
@@ -316,6 +359,7 @@ class LiveView implements View {
     const notice = noticeText(model, this.painter !== null);
     setText(this.notice, notice);
     this.notice.hidden = notice === "";
+    if (this.around !== null) return;
     this.sentence.hidden = model.flow.sentence === "";
     const sentence = sentenceParts(model);
     if (this.sentence.textContent !== sentence.subject + sentence.rest) {
@@ -324,7 +368,7 @@ class LiveView implements View {
       subject.setAttribute("data-family", sentence.family);
       this.sentence.replaceChildren(subject, sentence.rest);
     }
-    if (this.situation().connected) this.announcer.say(summary(model), isOver(model.flow));
+    if (this.situation().connected) this.announcer.say(() => summary(model), isOver(model.flow));
   }
 
   private situation(): Situation {
@@ -351,8 +395,10 @@ class LiveView implements View {
 
   private tick(): void {
     this.painter?.tick(this.model, now());
-    this.header.tick(this.model, this.situation());
-    this.details.paint(this.model, now());
+    if (this.around === null) {
+      this.header.tick(this.model, this.situation());
+      this.details.paint(this.model, now());
+    }
     this.children.tick(this.model, now());
   }
 }

@@ -242,6 +242,7 @@ const REQUESTED: Readonly<Record<Verb, string>> = {
   pause: "pause requested",
   resume: "resume requested",
   step: "step requested",
+  retry: "retry requested",
 };
 
 /** How a pressed button fares, for the person who pressed it. */

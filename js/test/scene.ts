@@ -44,7 +44,7 @@ export function makeScene(count: number, tall = Math.max(2, Math.round(Math.sqrt
   const cards = upstream.map((fed, node): NodeCard => {
     const name = `${VERBS[node % 10]}_${NOUNS[Math.floor(node / 10 + node) % 10]}${count > 60 ? `_${node}` : ""}`;
     const downstream = upstream.flatMap((from, other) => (from.includes(node) ? [other] : []));
-    return { node, slug: `${name}-1`, name, kind: "task", upstream: fed, downstream, attempts: node % 4 === 0 ? 3 : 1, mapped: false };
+    return { node, slug: `${name}-1`, name, kind: "task", upstream: fed, downstream, attempts: node % 4 === 0 ? 3 : 1, mapped: false, cell: "" };
   });
   const svg = draw(cards, tall);
   const controls = ["cancel", "pause", "resume", "step"];

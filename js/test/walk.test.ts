@@ -18,7 +18,7 @@ function ground(isDown = false): Ground {
     const upstream = EDGES.filter(([, to]) => to === node).map(([from]) => from);
     const downstream = EDGES.filter(([from]) => from === node).map(([, to]) => to);
     const name = ["read", "load", "clean", "count", "plot"][node] ?? "";
-    cards.set(node, { node, slug: name, name, kind: "task", upstream, downstream, attempts: 1, mapped: false });
+    cards.set(node, { node, slug: name, name, kind: "task", upstream, downstream, attempts: 1, mapped: false, cell: "" });
     const [x, y] = isDown ? [place * 200, rank * 80] : [rank * 250, place * 80];
     boxes.set(node, { x, y, width: 150, height: 48 });
   });

@@ -83,14 +83,14 @@ test("a mapped task counts as its children, in a snapshot and in changes", () =>
 });
 
 test("a running node's accessible name leaves its time out, an ended one's has it", () => {
-  const card: NodeCard = { node: 0, slug: "clean-1", name: "clean", kind: "task", upstream: [], downstream: [], attempts: 3, mapped: false };
+  const card: NodeCard = { node: 0, slug: "clean-1", name: "clean", kind: "task", upstream: [], downstream: [], attempts: 3, mapped: false, cell: "" };
   assert.equal(nodeName(look(0, "Running", { attempt: 2, started: 0 }), card, 9), "clean, Running, attempt 2 of 3");
   const ended = look(0, "Failed", { attempt: 2, started: 0, ended: 1.2, message: "no rows" });
   assert.equal(nodeName(ended, card, 9), "clean, Failed, attempt 2 of 3, no rows, 1.2 s");
 });
 
 test("a mapped task is read out with its numbers, and counts as trouble when children of it failed", () => {
-  const card: NodeCard = { node: 0, slug: "read-1", name: "read", kind: "task", upstream: [], downstream: [], attempts: 1, mapped: true };
+  const card: NodeCard = { node: 0, slug: "read-1", name: "read", kind: "task", upstream: [], downstream: [], attempts: 1, mapped: true, cell: "" };
   const going = look(0, "Mapping", { width: 12, counts: { Success: 6, Failed: 1, Running: 5 }, started: 0 });
   assert.equal(nodeName(going, card, 9), "read, Mapping, 7 of 12, 1 failed");
   const over = look(0, "Mapped", { width: 12, counts: { Success: 11, Failed: 1 }, started: 0, ended: 2 });

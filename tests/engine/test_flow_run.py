@@ -382,3 +382,28 @@ def test_without_threads_two_runs_take_turns(no_threads: None) -> None:
     asyncio.run(main())
     assert sorted(order) == ["first first"] * 3 + ["second second"] * 3
     assert order != sorted(order)
+
+
+@pytest.mark.parametrize("executor", ["local", "threads", "processes"])
+def test_what_tasks_log_can_be_looked_up_by_task(executor: str) -> None:
+    @task
+    def talks(x: int) -> None:
+        context.logger.warning("element %s", x)
+
+    @task(log_stdout=True)
+    def prints() -> None:
+        print("printed")
+
+    @task
+    def quiet() -> None: ...
+
+    with Flow("logs") as flow:
+        many, one, none = talks.map([1, 2]), prints(), quiet()
+    flow.run(executor=executor, show=False)
+    run = flow.last_run
+    assert run is not None
+    assert sorted(str(entry) for entry in run.logs(many)) == ["WARNING element 1", "WARNING element 2"]
+    assert {entry.task for entry in run.logs(many)} == {"talks-1[0]", "talks-1[1]"}
+    assert [entry.text for entry in run.logs(one)] == ["printed"]
+    assert run.logs(none) == []
+    assert len(run.logs()) == 3

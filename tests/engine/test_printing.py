@@ -13,17 +13,17 @@ from typing import Any
 
 import pytest
 
-from flowbook import Flow, Task, context, task
+from flowbook import Flow, Parameter, Task, context, task
 from flowbook.engine.printing import printing_to_log
 from flowbook.utilities.logging import get_logger
 from tests.engine.conftest import Run
 
 
 @pytest.fixture(autouse=True)
-def stdout_is_left_as_it_was() -> Iterator[None]:
-    before = sys.stdout
+def streams_are_left_as_they_were() -> Iterator[None]:
+    before = sys.stdout, sys.stderr
     yield
-    assert sys.stdout is before
+    assert (sys.stdout, sys.stderr) == before
 
 
 def talking(text: str, *, log_stdout: bool = True) -> Flow:
@@ -176,3 +176,18 @@ def test_a_log_handler_that_prints_does_not_hear_itself(run: Run, capsys: pytest
     finally:
         get_logger().removeHandler(handler)
     assert capsys.readouterr().out.count("heard: hello\n") == 1
+
+
+@pytest.mark.parametrize("log_stdout", [False, True])
+def test_a_secret_is_masked_on_both_streams(*, log_stdout: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    @task(log_stdout=log_stdout)
+    def careless(token: str) -> None:
+        print("to stdout", token)
+        print("to stderr", token, file=sys.stderr)
+
+    with Flow("careless") as flow:
+        careless(Parameter("token", sensitive=True))
+    flow.run({"token": "swordfish-of-mine"}, show=False)
+    told = capsys.readouterr()
+    assert "swordfish" not in told.out + told.err
+    assert told.err.startswith("to stderr ***")

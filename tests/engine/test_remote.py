@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.frame import _ANSWERS
 from flowbook.engine.journey import RemoteError, RemoteTraceback, packed_error, unpacked_error
 from flowbook.engine.remote import Outcome, attempt_of, print_log, run_attempt
+from flowbook.results import LocalResult
 from tests.engine.far import attempt_for, outcome_of, runner_of
 
 
@@ -136,8 +138,10 @@ def test_what_a_task_logs_and_prints_comes_back_with_the_outcome(capsys: pytest.
         ("flowbook.talker", 20, "printed"),
     ]
     assert "ValueError: invalid literal" in outcome.logs[2].text
-    print_log(outcome.logs)
+    runner = runner_of(flow)
+    print_log(runner, runner.plan.number(one), outcome.logs)
     assert "WARNING - flowbook.talker | careful, you" in capsys.readouterr().out
+    assert [line[2:] for line in runner.lines][:2] == [("WARNING", "careful, you"), ("INFO", "printed")]
 
 
 def test_in_the_process_it_was_made_in_an_attempt_prints_its_log_itself(capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,6 +164,26 @@ def test_handlers_and_triggers_that_cannot_be_pickled_stay_where_they_are() -> N
     with Flow("held") as flow:
         one = Sized(7, state_handlers=[lambda *_: lock.locked()], trigger=lambda states: lock is not None)(3)
     assert outcome_of(flow, one).value == 21
+
+
+def test_a_task_that_keeps_its_result_leaves_its_handlers_behind_too(tmp_path: Path) -> None:
+    lock = threading.Lock()
+
+    def looks(*_: object) -> None:
+        lock.locked()
+
+    @task(state_handlers=[looks], result=LocalResult(dir=str(tmp_path)), checkpoint=True)
+    def kept(x: int) -> int:
+        return x + 1
+
+    @task(state_handlers=[looks], result=LocalResult(dir=str(tmp_path)), checkpoint=True)
+    async def later(x: int) -> int:
+        return x + 1
+
+    with Flow("kept") as flow:
+        made = later(kept(1))
+    state = flow.run(executor="processes", show=False)
+    assert state.result[made].result == 3
 
 
 def test_gathering_the_facts_of_an_attempt_takes_microseconds() -> None:

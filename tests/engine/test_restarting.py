@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,6 @@ import pytest
 from flowbook import Flow, Parameter, Task, context, resource_manager, signals, states, task, triggers
 from flowbook.engine.executors import ThreadExecutor
 from flowbook.engine.flow_run import FlowRun
-from flowbook.engine.lazy import Holder, lazy_success, mapped_over
-from flowbook.engine.restarting import kept_states
 from flowbook.errors import FlowError, UnknownArgument
 from flowbook.states import Cancelled, Failed, Mapped, Pending, Skipped, State, Success, TriggerFailed
 from flowbook.tasks.secrets import EnvVarSecret
@@ -531,46 +530,6 @@ def test_a_state_whose_result_json_could_not_carry_is_not_kept(counting: Countin
     assert counting.since() == ["a", "b"]
 
 
-# -- results that are elsewhere ------------------------------------------------------------------------------------
-
-
-class Elsewhere(Holder):
-    """A value that must not be fetched, or is gone."""
-
-    __slots__ = ("gone",)
-
-    def __init__(self, *, gone: bool = False) -> None:
-        self.gone = gone
-
-    @property
-    def is_lost(self) -> bool:
-        return self.gone
-
-    def fetch(self) -> Any:
-        raise AssertionError("this was to stay where it is")
-
-
-def test_a_result_that_is_elsewhere_is_kept_without_fetching_it_and_run_again_when_it_is_gone() -> None:
-    with Flow("elsewhere") as flow:
-        made = [Task(f"t{number}") for number in range(3)]
-        flow.chain(*made)
-    held, gone = Elsewhere(), Elsewhere(gone=True)
-    kept = kept_states(flow, {made[0]: lazy_success("", held), made[1]: lazy_success("", gone), made[2]: Success()})
-    assert list(kept) == [made[0]]
-
-
-def test_of_a_mapped_task_the_children_whose_results_are_gone_are_run_again() -> None:
-    with Flow("elsewhere") as flow:
-        one = Task("one")
-        flow.add_task(one)
-    held, gone = lazy_success("", Elsewhere()), lazy_success("", Elsewhere(gone=True))
-    kept = kept_states(flow, {one: mapped_over("", [held, gone])})[one]
-    assert isinstance(kept, Mapped)
-    assert [child is held for child in kept.map_states] == [True, False]
-    assert kept.map_states[1] is None
-    assert kept_states(flow, {one: mapped_over("", [held, held])})[one].is_mapped()
-
-
 def test_children_that_ended_well_before_a_cancel_are_not_run_again(counting: Counting) -> None:
     waits = threading.Event()
     is_there = threading.Event()
@@ -602,3 +561,26 @@ def test_children_that_ended_well_before_a_cancel_are_not_run_again(counting: Co
     assert sorted(counting.since()) == ["after 20", "after 30", "each 2", "each 3"]
     assert again[seconds].result == [1, 11, 21, 31]
     assert isinstance(run[firsts], Cancelled)  # what was, stays as it was
+
+
+def test_what_uses_a_resource_waits_until_it_is_there_again(counting: Counting) -> None:
+    @resource_manager
+    class Connection:
+        def setup(self) -> str:
+            time.sleep(0.05)
+            counting.calls.append("setup")
+            return "open"
+
+        def cleanup(self, connection: str) -> None:
+            counting.calls.append("cleanup")
+
+    manager: Any = Connection
+    with Flow("resource") as flow, manager() as connection:
+        first = counting.task("first")(connection)
+        counting.task("second")(first)  # no edge to the resource of its own
+    counting.broken = {"second"}
+    flow.run(executor="threads", show=False)
+    counting.since()
+    counting.broken = set()
+    assert last(flow).resume().wait(5).is_successful()
+    assert counting.since() == ["setup", "second", "cleanup"]

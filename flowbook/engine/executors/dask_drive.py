@@ -380,7 +380,7 @@ class Drive:
             for place, number in enumerate(flight.numbers[: report.done]):
                 outcome = report.outcomes.get(place)
                 if outcome is not None:
-                    print_log(outcome.logs)
+                    print_log(self.runner, number, outcome.logs)
                     self.runner.artifacts.update(outcome.artifacts)
                     if outcome.error is not None:
                         self.machine.handle(self.runner.ending(number, outcome.error))

@@ -336,7 +336,7 @@ class _Drive(OneByOne):
             if slot.task != NO_TASK and (timeout := self.runner.plan.described[slot.task].timeout):
                 slot.deadline = _monotonic() + timeout
         elif tag == b"l":
-            print_log((pickle.loads(content),))  # noqa: S301 - by our own worker
+            print_log(self.runner, slot.task, (pickle.loads(content),))  # noqa: S301 - by our own worker
         elif tag in b"oe":
             _print(sys.stdout if tag == b"o" else sys.stderr, content)
         elif tag == b"q":

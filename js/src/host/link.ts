@@ -1,5 +1,5 @@
 /**
- * One link per kernel connection, shared by all pictures of that kernel.
+ * One link per kernel connection, shared by all pictures of that kernel and by the desk of its notebook.
  *
  * Two comms, both opened from here: on one only the browser writes, on the other only the kernel. A kernel answers a
  * comm on the (sub)shell from which it last wrote on it; since it never writes on the command comm, commands keep to
@@ -9,9 +9,13 @@
 import { acceptMessage } from "../accept";
 import type { Channel, Ear, Status } from "../channel";
 import { COMMAND_TARGET, FEED_TARGET, type Hello, PROTOCOL, type ToKernel, type ToView } from "../protocol";
+import { known } from "./kernel";
 
 /** Without pictures a link closes after this many milliseconds; a cell that runs again needs it at once. */
 const LINGER = 5000;
+
+/** Ears that hear of everything, whatever run it is about. */
+const EVERYTHING = " everything"; // no run is called so
 
 const links = new WeakMap<KernelConnection, KernelLink>();
 
@@ -43,6 +47,16 @@ export class KernelLink {
       listen: (ear) => this.listen(run, ear),
       interrupt: () => this.kernel.interrupt(),
     };
+  }
+
+  /** The channel for all there is to say about a kernel's notebook and its runs. */
+  everything(): Channel {
+    return { ...this.channel(""), listen: (ear) => this.listen(EVERYTHING, ear) };
+  }
+
+  /** Try again to open a link that is closed: the kernel may have learnt of flowbook since. */
+  knock(): void {
+    if (this.status === "closed" && this.ears.size > 0) void this.open();
   }
 
   private listen(run: string, ear: Ear): () => void {
@@ -77,7 +91,7 @@ export class KernelLink {
     const attempt = ++this.attempt;
     this.turn("opening");
     try {
-      await kernel.info;
+      await known(kernel);
       const command = kernel.createComm(COMMAND_TARGET);
       const feed = kernel.createComm(FEED_TARGET);
       this.comms = { command, feed };
@@ -103,7 +117,9 @@ export class KernelLink {
   private dispatch(data: unknown): void {
     const message: ToView | null = acceptMessage(data);
     if (message === null) return;
-    for (const ear of [...(this.ears.get(message.run) ?? [])]) ear.hear(message);
+    for (const whose of [message.run, EVERYTHING]) {
+      for (const ear of [...(this.ears.get(whose) ?? [])]) ear.hear(message);
+    }
   }
 
   /** A kernel that restarts or dies has forgotten our comms; JupyterLab disposes of them. */

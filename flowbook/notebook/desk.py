@@ -1,0 +1,340 @@
+"""The desk of a kernel: knows the notebook that is open in the page, tells how its flow stands, and runs it.
+
+A page sends the cells in document order; the answer is a look at the whole flow, sent again whenever something about it
+changes. Messages come in on any thread and are only noted; what they need is worked out on the hub's thread. Runs are
+ordered by code that the page has the kernel execute, so they go on in the main shell as cells do.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from IPython import get_ipython
+
+from flowbook.errors import FlowbookError, FlowError, shown
+from flowbook.notebook.book import notebook
+from flowbook.notebook.comms import register_targets
+from flowbook.notebook.extension import load
+from flowbook.notebook.hub import Viewing, hub
+from flowbook.notebook.live_document import LiveDocument
+from flowbook.notebook.looks import (
+    details_of,
+    document_looks,
+    document_problems,
+    document_reasons,
+    fields_of,
+    waiting_bundle,
+)
+from flowbook.notebook.task_looks import TaskCells
+from flowbook.states import Failed, Success
+from flowbook.view.protocol import AskTask, CellOutputs, Document, NotebookLook, TaskDetails
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from flowbook.engine.flow_run import FlowRun
+    from flowbook.flows import Flow
+    from flowbook.notebook.outputs import Outputs
+    from flowbook.states import State
+    from flowbook.view.protocol import Basis, ToView
+
+__all__ = ["Desk", "open_desk", "run_orders"]
+
+# How much output of a cell (characters of JSON) is told at once, a hundred times a minute: more is told less often.
+_LIGHT = 20_000
+_HEAVY_PAUSE = 2.0
+
+
+class Desk:
+    """What one kernel knows of its notebook.
+
+    Args:
+        shell: of the kernel.
+
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.live = LiveDocument(shell, self._note_output)
+        self.tasks = TaskCells(shell, notebook(shell.user_ns, lambda: shell.display_pub))
+        self.asked: Document | None = None
+        self.run: FlowRun | None = None
+        self.seq = 0
+        self._lock = threading.RLock()
+        self._is_news = False
+        self._questions: list[AskTask] = []
+        self._written: dict[str, float] = {}  # cells with new outputs, and since when
+        self._begun: tuple[str, str, float] | None = None
+        self.tasks.book.watcher = self.follow
+        self.tasks.book.shelf.changed = self._note_output
+
+    # -- what comes in -------------------------------------------------------------------------------------------------
+
+    def hear(self, message: Document | AskTask) -> None:
+        """Note what a page says; on any thread, and quick."""
+        if isinstance(message, Document):
+            self.asked = message
+            self._is_news = True
+        else:
+            self._questions.append(message)
+
+    def joined(self) -> None:
+        """Tell a page that came during a run, or was loaded again, what cells have printed and shown in it before."""
+        run = self.run
+        if run is not None and not run.state.is_finished():
+            for task in run.runner.plan.tasks:
+                self._note_output(str(getattr(task, "cell_id", "")))
+
+    def touch(self) -> None:
+        """Note that something about the flow has changed."""
+        self._is_news = True
+        hub.ring()
+
+    def _note_output(self, cell: str) -> None:
+        self._written.setdefault(cell, time.monotonic())
+
+    # -- what goes out -------------------------------------------------------------------------------------------------
+
+    def news(self) -> Iterator[ToView]:
+        """Return what pages have to be told; on the hub's thread."""
+        yield from self._outputs()
+        while self._questions:
+            details = self._details(self._questions.pop(0))
+            if details is not None:
+                yield details
+        if self._is_news and self.asked is not None:
+            self._is_news = False
+            with self._lock:
+                yield self.look(self.asked)
+
+    def look(self, asked: Document) -> NotebookLook:
+        """Return how the flow of the notebook stands."""
+        self.seq += 1
+        at = time.time()
+        basis = self._see(asked)
+        if basis == "nothing":
+            run = self._latest()
+            given = run.runner.parameters if run else {}
+            fields = tuple(fields_of(run.flow, lambda name: given.get(name, ...))) if run else ()
+            name, run_id = (run.flow.name, run.id) if run else ("", "")
+            return NotebookLook(self.seq, at, basis, name, run_id, None, (), fields=fields)
+        if basis == "document":
+            flow: Flow | None = self.live.flow
+            cells = document_looks(self.live)
+            problems, reasons = document_problems(self.live), document_reasons(self.live)
+            chosen = self.live.chosen
+        else:
+            flow, cells = self.tasks.flow(), self.tasks.looks()
+            problems, reasons = self.tasks.problems(), self.tasks.reasons()
+            chosen = self.tasks.chosen
+        if flow is None:
+            return NotebookLook(self.seq, at, basis, self.tasks.name, "", None, tuple(cells), tuple(problems))
+        is_shown = self.run is not None and self.run.flow is flow
+        run_id = self.run.id if self.run is not None else ""
+        return NotebookLook(
+            self.seq,
+            at,
+            basis,
+            flow.name,
+            run_id,
+            None if is_shown else waiting_bundle(flow, cells, at),
+            tuple(cells),
+            tuple(problems),
+            tuple(fields_of(flow, chosen)),
+            tuple(reasons),
+        )
+
+    def _see(self, asked: Document) -> Basis:
+        """Take in the document, and tell what its flow is made of."""
+        if asked.basis == "document":
+            self.live.see(asked.name, asked.cells)
+            return "document"
+        self.tasks.see(asked.cells)
+        return "tasks" if self.tasks.has_any() else "nothing"
+
+    def _latest(self) -> FlowRun | None:
+        """Return the latest run that is, or was, shown in this kernel."""
+        found = [viewing.run for viewing in list(hub.viewings.values())]
+        return next((run for run in reversed(found) if run is not None), None)
+
+    def _details(self, asked: AskTask) -> TaskDetails | None:
+        viewing = hub.viewings.get(asked.run)
+        run = self.run if self.run is not None and self.run.id == asked.run else viewing.run if viewing else None
+        if run is None or not 0 <= asked.node < len(run.runner.plan.tasks):
+            return None
+        cell = str(getattr(run.runner.plan.tasks[asked.node], "cell_id", ""))
+        return details_of(run, asked.node, self._outputs_of(cell))
+
+    def _outputs_of(self, cell: str) -> Outputs | None:
+        made = self.live.outputs.get(cell)
+        return made if made is not None else self.tasks.outputs_of(cell)
+
+    def _outputs(self) -> Iterator[CellOutputs]:
+        """Tell what cells printed and showed: small outputs at once, large ones every few seconds and at the end."""
+        run = self.run
+        if run is None:
+            return
+        is_over = run.state.is_finished()
+        for cell, since in list(self._written.items()):
+            outputs = self._outputs_of(cell)
+            if outputs is None:
+                self._written.pop(cell, None)
+                continue
+            is_heavy = outputs.size > _LIGHT
+            if is_heavy and not is_over and time.monotonic() < since + _HEAVY_PAUSE:
+                continue
+            self._written.pop(cell, None)
+            yield CellOutputs(run.id, cell, json.dumps(outputs.saved(), default=str))
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def obey(self, to: str, parameters: Mapping[str, str], *, from_failed: bool) -> State:
+        """Run the flow of the notebook, or a part of it, as its page has last told it.
+
+        Raises:
+            FlowError: there is nothing to run, or a problem that has to be mended first.
+            ParameterError: a value that cannot be read.
+
+        """
+        if self.asked is None:
+            msg = "the page has not told its cells yet. Open the panel of flowbook and try again."
+            raise FlowError(msg)
+        with self._lock:
+            basis = self._see(self.asked)
+            flow = self.live.flow if basis == "document" else self.tasks.brought_up_to_date(to)
+        if basis == "nothing" and (run := self._latest()) is not None:
+            return self._once_more(run, parameters, from_failed=from_failed)
+        if flow is None or basis == "nothing":
+            msg = "the notebook has no cells to run. Write some code, or begin a cell with %%task."
+            raise FlowError(msg)
+        given = {name: value for name, value in parameters.items() if value != "" or _takes_empty(flow, name)}
+        values = {name: flow.parse_parameters(given)[name] for name in given} if given else {}
+        # On threads, unless the flow names another executor: in the main thread a cell that runs would keep the
+        # run from hearing a button until it has ended.
+        how: dict[str, Any] = {"show": self.follow, **({"executor": "threads"} if flow.executor is None else {})}
+        try:
+            if basis == "document":
+                return self.live.run(to=to, from_failed=from_failed, parameters=values, **how)
+            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, **how)
+        finally:
+            self.touch()
+
+    def _once_more(self, run: FlowRun, parameters: Mapping[str, str], *, from_failed: bool) -> State:
+        """Run a flow again that was built from functions, or go on where its run has failed."""
+        flow = run.flow
+        if from_failed and run.state.is_finished() and not run.state.is_successful():
+            again = run.resume()
+            self.follow(again)
+            return again.wait()
+        values = flow.parse_parameters(dict(parameters)) if parameters else run.runner.parameters
+        state: State = flow.run(values, run_on_schedule=False, show=self.follow)
+        return state
+
+    def follow(self, run: FlowRun) -> None:
+        """Tell pages about a run from its beginning on."""
+        viewing = Viewing(run)
+        self.run = run
+        self._written.clear()
+        hub.follow(viewing)
+        self.touch()
+
+        def changed(run: FlowRun) -> None:
+            hub.settle(viewing, ended=run.state.is_finished())
+            self.touch()
+
+        run.on_change(changed)
+
+    # -- cells that a person runs --------------------------------------------------------------------------------------
+
+    def before_cell(self, info: Any) -> None:
+        """Note which cell begins."""
+        cell = str(getattr(info, "cell_id", "") or _cell_of(self.shell))
+        self._begun = (cell, str(info.raw_cell), time.time())
+
+    def after_cell(self, result: Any) -> None:
+        """Note how it ended."""
+        begun, self._begun = self._begun, None
+        if begun is None or self.asked is None:
+            return
+        cell, source, started = begun
+        if not cell:
+            if result.info.store_history:  # a console; what pages and frontends ask for is not kept in the history
+                self.live.elsewhere(source)
+            self.touch()  # it may have run a flow
+            return
+        error = result.error_before_exec or result.error_in_exec
+        state: State = Success("Run by hand.")
+        if error is not None:
+            state = Failed(f"Run by hand: {type(error).__name__}: {error}", result=error)
+        with self._lock:
+            self.live.by_hand(cell, source, state, started, time.time())
+        self.touch()
+
+
+def _cell_of(shell: Any) -> str:
+    """Return the id of the cell that runs, as the page sent it with its request."""
+    kernel = getattr(shell, "kernel", None)
+    parent = kernel.get_parent("shell") if kernel is not None else {}
+    return str(parent.get("metadata", {}).get("cellId") or "")
+
+
+def _takes_empty(flow: Flow, name: str) -> bool:
+    return any(parameter.name == name and isinstance(parameter.default, str) for parameter in flow.parameters())
+
+
+_desks: dict[int, Desk] = {}
+
+
+def desk_of(shell: Any) -> Desk:
+    """Return the desk of a shell; there is one for each."""
+    found = _desks.get(id(shell))
+    if found is None or found.shell is not shell:
+        found = _desks[id(shell)] = Desk(shell)
+        shell.events.register("pre_run_cell", found.before_cell)
+        shell.events.register("post_run_cell", found.after_cell)
+        hub.desk = found
+    return found
+
+
+def open_desk() -> None:
+    """Let a page talk about its notebook, and make `%%task` and the other magics known; nothing is run.
+
+    Raises:
+        FlowError: this is no notebook.
+
+    """
+    shell = _shell()
+    if not shell.find_cell_magic("task"):
+        load(shell)
+    register_targets()
+    desk_of(shell)
+
+
+def run_orders(text: str) -> None:
+    """Run the flow of the open notebook as its page orders it; what comes of it is told to the page.
+
+    Args:
+        text: `flowbook.view.protocol.Orders` as JSON.
+
+    Raises:
+        FlowbookError: it cannot be run; the page shows why.
+
+    """
+    __tracebackhide__ = True
+    orders = json.loads(text)
+    open_desk()
+    try:
+        desk_of(_shell()).obey(orders["to"], orders["parameters"], from_failed=orders["from_failed"])
+    except FlowbookError as error:
+        raise type(error)(str(error)) from None
+
+
+def _shell() -> Any:
+    shell = get_ipython()
+    if shell is None:
+        msg = f"{shown('flowbook.notebook.desk')} serves the page of a notebook, and here is none. Use flow.run()."
+        raise FlowError(msg)
+    return shell

@@ -1,0 +1,145 @@
+/** What the run bar says and which buttons it has. Pure. */
+
+import { clean } from "../measure";
+import { familyCounts, familyOf, glyphOf, isDone, kernelTime, type Model } from "../model";
+import type { Family } from "../look";
+import { countdown, duration, requestText } from "../words";
+import type { DeskState } from "./desk";
+import { isLive, type Row, toResume } from "./rows";
+
+export type ButtonName = "run" | "resume-failed" | "run-to" | "hold" | "step" | "cancel" | "interrupt";
+
+export interface Button {
+  readonly name: ButtonName;
+  readonly label: string;
+  /** Said instead where there is little room. */
+  readonly short?: string;
+  readonly title: string;
+  readonly isMain: boolean;
+  /** It is there, but does nothing now. */
+  readonly isInert: boolean;
+}
+
+export interface Bar {
+  readonly flow: string;
+  readonly state: string;
+  readonly family: Family;
+  /** "7/12, 1 failed". */
+  readonly progress: string;
+  readonly elapsed: string;
+  readonly buttons: readonly Button[];
+  /** One sentence below the buttons. */
+  readonly said: string;
+  /** How many tasks each family has, for the bar; null before the first run. */
+  readonly counts: Readonly<Record<Family, number>> | null;
+}
+
+/** `isStarting`: our orders are with the kernel, and the run that they make is not known yet. */
+export function barOf(state: DeskState, rows: readonly Row[], chosen: Row | undefined, now: number, isStarting = false): Bar {
+  const live = isLive(state);
+  const standing = live ? running(state) : resting(isStarting, rows);
+  const buttons = live ? whileRunning(state) : whileResting(state, rows, chosen);
+  const request = live ? requestText(state.model.request, state.model.flow, true) : "";
+  const sentence = live || state.look?.bundle != null ? "" : clean(state.model.flow.sentence);
+  return {
+    flow: clean(state.look?.flow || state.title),
+    ...standing,
+    elapsed: elapsedOf(state, now),
+    buttons,
+    said: [state.said, request].filter(Boolean).join(" ") || sentence,
+  };
+}
+
+function running(state: DeskState): Pick<Bar, "state" | "family" | "progress" | "counts"> {
+  const { model } = state;
+  const word = model.flow.paused ? "Paused" : clean(model.flow.state);
+  const counts = familyCounts(model);
+  return { state: `${glyphOf(word)} ${word}`, family: familyOf(word), progress: progressText(doneOf(model), counts), counts };
+}
+
+function doneOf(model: Model): readonly [number, number] {
+  let [done, total] = [0, 0];
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return [done, total];
+}
+
+/** How the rows stand while nothing runs: cells may have been run one by one, so the rows are counted, not the run. */
+function resting(isStarting: boolean, rows: readonly Row[]): Pick<Bar, "state" | "family" | "progress" | "counts"> {
+  const tasks = rows.length === 1 ? "1 task" : `${rows.length} tasks`;
+  if (isStarting) return { state: "◌ Starting", family: "active", progress: tasks, counts: null };
+  if (!rows.some((row) => row.look.state !== "")) return { state: "Not run yet", family: "waiting", progress: tasks, counts: null };
+  const counts: Record<Family, number> = { good: 0, bad: 0, active: 0, warn: 0, waiting: 0 };
+  let done = 0;
+  for (const row of rows) {
+    const isOld = row.dirty || row.stale;
+    counts[isOld ? "warn" : familyOf(row.look.state)] += 1;
+    if (isDone(row.look.state) && !isOld) done += 1;
+  }
+  const [word, family] = restingWord(counts, rows.length);
+  return { state: `${glyphOf(word) === "·" ? "◇" : glyphOf(word)} ${word}`, family, progress: progressText([done, rows.length], counts), counts };
+}
+
+function restingWord(counts: Readonly<Record<Family, number>>, total: number): readonly [string, Family] {
+  if (counts.bad > 0) return ["Failed", "bad"];
+  if (counts.active > 0) return ["Running", "active"];
+  return counts.good === total ? ["Success", "good"] : ["Not up to date", "warn"];
+}
+
+function progressText([done, total]: readonly [number, number], counts: Readonly<Record<Family, number>>): string {
+  return `${done}/${total}${counts.bad > 0 ? `, ${counts.bad} failed` : ""}`;
+}
+
+function elapsedOf(state: DeskState, now: number): string {
+  const { model, look } = state;
+  if (look === null || model.picture?.run !== look.run || look.run === "") return "";
+  const { started, ended, due } = model.flow;
+  const time = kernelTime(model, now);
+  if (started === null) return due === null || ended !== null ? "" : countdown(due - time);
+  return duration((ended ?? time) - started);
+}
+
+function whileRunning(state: DeskState): readonly Button[] {
+  const { flow, request } = state.model;
+  const isAsked = request?.phase === "asked";
+  const isCancelling = (request?.verb === "cancel" && request.phase !== "refused") || flow.state === "Cancelling";
+  const hold = flow.paused
+    ? { label: "Resume", title: "Go on with the tasks that wait" }
+    : { label: "Pause", title: "Start no further task; what runs goes on to its end" };
+  const isInert = isAsked || isCancelling;
+  const buttons: Button[] = [
+    { name: "hold", ...hold, isMain: flow.paused, isInert },
+    { name: "step", label: "Step", title: "Start the next task, then stand still again", isMain: false, isInert },
+    { name: "cancel", label: "Cancel", title: "End the run now", isMain: false, isInert: isCancelling },
+  ];
+  if (request?.phase !== "unanswered") return buttons;
+  const title = "Stop what the kernel is doing, as its stop button does";
+  return [...buttons, { name: "interrupt", label: "Interrupt", title, isMain: false, isInert: false }];
+}
+
+function whileResting(state: DeskState, rows: readonly Row[], chosen: Row | undefined): readonly Button[] {
+  const isInert = state.busy || rows.length === 0;
+  const again = toResume(rows);
+  const isPartial = again.length > 0 && again.length < rows.length;
+  const buttons: Button[] = [
+    { name: "run", label: "Run flow", title: `Run ${cells(rows.length)}`, isMain: !isPartial, isInert },
+  ];
+  if (again.length > 0) {
+    const isFailed = again.some((row) => familyOf(row.look.state) === "bad");
+    const why = isFailed ? "What failed, what is out of date, and what follows" : "What is out of date, and what follows";
+    const label = `${isFailed ? "Resume from failed" : "Bring up to date"} (${again.length})`;
+    const short = `${isFailed ? "Resume" : "Update"} (${again.length})`;
+    buttons.push({ name: "resume-failed", label, short, title: `${why}: ${cells(again.length)}`, isMain: isPartial, isInert });
+  }
+  if (chosen !== undefined && chosen.cell !== "") {
+    const name = clean(chosen.card.name);
+    buttons.push({ name: "run-to", label: `Run to ${name}`, title: `Run ${name}, and what it needs that is out of date`, isMain: false, isInert });
+  }
+  return buttons;
+}
+
+function cells(count: number): string {
+  return count === 1 ? "1 cell" : `${count} cells`;
+}

@@ -1,0 +1,303 @@
+/**
+ * The panel "Flow" of one notebook: run bar, picture, problems, tasks, inspector; plain DOM in a shadow root.
+ *
+ * It holds nothing of its own but what the eye needs (which tab, how tall the picture, what was typed): all else is read
+ * from the desk each time it has news, and only what changed is touched.
+ */
+
+import { STYLE } from "../look";
+import { isOver, kernelTime } from "../model";
+import { Announcer } from "../navigate";
+import type { Basis, NodeLook } from "../protocol";
+import { watchTheme } from "../theme";
+import { setAttribute, setText } from "../touch";
+import { summary } from "../words";
+import { RunBar } from "./bar";
+import { barOf, type ButtonName } from "./controls";
+import type { Desk } from "./desk";
+import { type Maker, maker } from "./dom";
+import { emptyOf } from "./empties";
+import { ParameterForm } from "./form";
+import { Inspector } from "./inspector";
+import { PicturePane } from "./pane";
+import chrome from "./panel.css";
+import { ProblemList } from "./problems";
+import { fromRun, isLive, moves, type Row, RowBook, toPicture } from "./rows";
+import { splitter } from "./splitter";
+import { othersText } from "./story";
+import { TaskTable } from "./table";
+import { Welcome } from "./welcome";
+
+/** Clocks move five times a second. */
+const TICK = 200;
+/** Milliseconds between two questions about the chosen task while it changes. */
+const PAUSE = 500;
+/** And while it runs and its log is read. */
+const LOG_PAUSE = 1500;
+/** What a flow may be made of; the first two turn into each other, the last one leaves the notebook as it was. */
+const BASES: readonly (readonly [Basis, string])[] = [
+  ["document", "All cells"],
+  ["tasks", "Task cells only"],
+  ["nothing", "Not as a flow"],
+];
+/** The picture's share of the room, in percent. */
+const PICTURE = 38;
+
+/** Show what the desk knows in `host`, until it is disposed of. */
+export function mountPanel(host: HTMLElement, desk: Desk): { dispose(): void } {
+  return new Panel(host, desk);
+}
+
+class Panel {
+  private readonly page: Document;
+  private readonly root: HTMLElement;
+  private readonly welcome: Welcome;
+  private readonly work: HTMLElement;
+  private readonly bar: RunBar;
+  private readonly form: ParameterForm;
+  private readonly picture: PicturePane;
+  private readonly problems: ProblemList;
+  private readonly table: TaskTable;
+  private readonly inspector: Inspector;
+  private readonly others: HTMLElement;
+  private readonly basis: HTMLSelectElement;
+  private readonly announcer: Announcer;
+  private readonly book = new RowBook();
+  private readonly stops: (() => void)[] = [];
+  private rows: readonly Row[] = [];
+  private isSeen = true;
+  /** The run that was the latest one when our orders went out, while they are out. */
+  private before: string | null = null;
+  private ticker: ReturnType<typeof setInterval> | null = null;
+  private asking: ReturnType<typeof setTimeout> | null = null;
+  /** The look of the chosen node that details were last asked for, and when. */
+  private asked: { readonly node: number; readonly look: NodeLook; readonly at: number } | null = null;
+
+  constructor(
+    private readonly host: HTMLElement,
+    private readonly desk: Desk,
+  ) {
+    const page = host.ownerDocument;
+    this.page = page;
+    const make = maker(page);
+    const reveal = (cell: string): void => desk.reveal(cell);
+    const choose = (node: number | null): void => desk.choose(node);
+    this.welcome = new Welcome(make, desk);
+    this.bar = new RunBar(make, (name) => this.press(name));
+    this.form = new ParameterForm(make);
+    this.picture = new PicturePane(make, desk);
+    this.problems = new ProblemList(make, { reveal, mend: (fix) => desk.rewrite(fix.cell, fix.source) });
+    this.table = new TaskTable(make, { choose, reveal });
+    this.inspector = new Inspector(make, {
+      choose,
+      reveal,
+      retry: (node) => desk.command("retry", toPicture(desk.state, node) ?? node),
+      turn: () => this.follow(),
+    });
+    this.others = make("p", "fp-others");
+    this.basis = make("select", "fp-basis", ...BASES.map(([basis, text]) => new Option(text, basis)));
+    this.basis.setAttribute("aria-label", "What the flow is made of");
+    this.basis.addEventListener("change", () => void desk.open(this.basis.value as Basis));
+    this.announcer = new Announcer(page);
+    this.work = this.arrange(make);
+    this.root = make("div", "fb-root fp-root", this.welcome.element, this.work, this.announcer.element);
+    const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+    shadow.adoptedStyleSheets = [sheetOf()];
+    shadow.replaceChildren(this.root);
+    this.listen();
+    this.paint();
+  }
+
+  dispose(): void {
+    for (const stop of this.stops) stop();
+    this.picture.dispose();
+    this.table.dispose();
+    this.announcer.dispose();
+    this.work.remove();
+    if (this.ticker !== null) clearInterval(this.ticker);
+    if (this.asking !== null) clearTimeout(this.asking);
+    this.host.shadowRoot?.replaceChildren();
+  }
+
+  private arrange(make: Maker): HTMLElement {
+    const main = make("div", "fp-main-column");
+    const line = splitter(make, () => main.getBoundingClientRect(), PICTURE, (share, isWanted) => {
+      main.style.setProperty("--fp-share", `${share}%`);
+      main.toggleAttribute("data-split", isWanted);
+    });
+    main.append(this.picture.element, line, this.problems.element, this.table.element, make("footer", "fp-foot", this.others, this.basis));
+    const body = make("div", "fp-body-columns", main, this.inspector.element);
+    return make("div", "fp-work", this.bar.element, this.form.element, body);
+  }
+
+  private listen(): void {
+    this.stops.push(this.desk.listen(() => this.paint()));
+    this.stops.push(watchTheme(this.page, (theme) => this.root.setAttribute("data-theme", theme)));
+    const sight = new IntersectionObserver((entries) => {
+      this.isSeen = entries.at(-1)?.isIntersecting ?? true;
+      this.paint();
+    });
+    sight.observe(this.host);
+    const window = this.page.defaultView;
+    const onSight = (): void => this.paint();
+    this.page.addEventListener("visibilitychange", onSight);
+    window?.addEventListener("keydown", this.onAnyKey, true);
+    this.stops.push(() => {
+      sight.disconnect();
+      this.page.removeEventListener("visibilitychange", onSight);
+      window?.removeEventListener("keydown", this.onAnyKey, true);
+    });
+  }
+
+  /** Bring everything up to the desk. Out of sight nothing is painted; the desk folds all the same. */
+  private paint(): void {
+    if (!this.isSeen || this.page.hidden) return this.keepTicking();
+    const { state } = this.desk;
+    const empty = emptyOf(state);
+    this.welcome.paint(empty);
+    this.work.hidden = empty !== null || state.look === null;
+    if (empty !== null || state.look === null) {
+      this.rows = [];
+      this.picture.dispose();
+      this.keepTicking();
+      return;
+    }
+    this.rows = this.book.read(state);
+    this.paintBar();
+    this.form.paint(state.look.fields);
+    this.picture.paint();
+    this.problems.paint(state.look.problems, state.look.cells);
+    this.table.paint(this.rows, state.chosen, this.time());
+    setText(this.others, othersText(state.look));
+    setAttribute(this.others, "title", this.others.textContent ?? "");
+    this.basis.value = state.look.basis;
+    this.inspect();
+    const isEnded = isOver(state.model.flow);
+    if (isLive(state) || isEnded) this.announcer.say(() => summary(state.model), isEnded);
+    this.keepTicking();
+  }
+
+  private paintBar(): void {
+    const { state } = this.desk;
+    const run = state.look?.run ?? "";
+    if (!state.busy) this.before = null;
+    else this.before ??= run;
+    this.bar.paint(barOf(state, this.rows, this.chosen(), now(), this.before === run));
+  }
+
+  private inspect(): void {
+    const { state } = this.desk;
+    const row = this.chosen();
+    this.work.toggleAttribute("data-inspecting", row !== undefined);
+    if (row === undefined || state.look === null) {
+      this.inspector.paint(null);
+      return;
+    }
+    // The answer about the task chosen before is not about this one.
+    const details = state.details?.node === row.node && state.details.run === state.look.run ? state.details : null;
+    const cause = details === null || details.cause < 0 ? -1 : fromRun(state, details.cause);
+    this.inspector.paint({ row, rows: this.rows, look: state.look, details, cause, isLive: isLive(state), time: this.time() });
+    this.follow();
+  }
+
+  /** Ask for the details of the chosen task again when it has changed; choosing it has asked for the first ones. */
+  private follow(): void {
+    const row = this.chosen();
+    if (row === undefined) {
+      this.asked = null;
+      return;
+    }
+    if (this.asked?.node !== row.node) this.asked = { node: row.node, look: row.look, at: now() };
+    const isNews = this.asked.look !== row.look;
+    if ((!isNews && !this.inspector.isGrowing) || this.asking !== null) return;
+    const wait = 1000 * (this.asked.at - now()) + (isNews ? PAUSE : LOG_PAUSE);
+    this.asking = setTimeout(() => {
+      this.asking = null;
+      this.askAgain(row.node);
+    }, Math.max(0, wait));
+  }
+
+  private askAgain(node: number): void {
+    const row = this.chosen();
+    if (row?.node !== node || !this.isSeen) return;
+    this.asked = { node, look: row.look, at: now() };
+    this.desk.choose(node);
+    this.follow();
+  }
+
+  private chosen(): Row | undefined {
+    const { chosen } = this.desk.state;
+    return chosen === null ? undefined : this.rows.find((row) => row.node === chosen);
+  }
+
+  private press(name: ButtonName): void {
+    const { desk } = this;
+    switch (name) {
+      case "run":
+        return this.run("", false);
+      case "resume-failed":
+        return this.run("", true);
+      case "run-to":
+        return this.run(this.chosen()?.cell ?? "", false);
+      case "hold":
+        return desk.command(desk.state.model.flow.paused ? "resume" : "pause");
+      case "step":
+      case "cancel":
+        return desk.command(name);
+      case "interrupt":
+        return void desk.interrupt();
+      default:
+        return name satisfies never;
+    }
+  }
+
+  private run(to: string, fromFailed: boolean): void {
+    const parameters = this.form.take();
+    if (parameters !== null) void this.desk.run({ to, from_failed: fromFailed, parameters });
+  }
+
+  private time(): number {
+    return kernelTime(this.desk.state.model, now());
+  }
+
+  /** Tick while something runs and somebody looks. */
+  private keepTicking(): void {
+    const isMoving = isLive(this.desk.state) || this.rows.some(moves);
+    const isWanted = this.isSeen && !this.page.hidden && isMoving && !this.work.hidden;
+    if (isWanted && this.ticker === null) this.ticker = setInterval(() => this.tick(), TICK);
+    if (!isWanted && this.ticker !== null) {
+      clearInterval(this.ticker);
+      this.ticker = null;
+    }
+  }
+
+  private tick(): void {
+    this.paintBar();
+    this.table.tick(this.time());
+    this.inspector.tick(this.time());
+  }
+
+  /**
+   * JupyterLab takes keys from the document before we see them, and sees the panel as one plain element: what is typed
+   * or walked here must not be a command there. It leaves alone what carries this attribute; Ctrl+S stays its own.
+   */
+  private readonly onAnyKey = (event: KeyboardEvent): void => {
+    const isInside = event.composedPath().includes(this.host);
+    const isCommand = event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || /^F\d+$/.test(event.key);
+    this.host.toggleAttribute("data-lm-suppress-shortcuts", isInside && !isCommand);
+  };
+}
+
+let sheet: CSSStyleSheet | null = null;
+
+/** All panels of a page share one parsed stylesheet. */
+function sheetOf(): CSSStyleSheet {
+  if (sheet !== null) return sheet;
+  sheet = new CSSStyleSheet();
+  sheet.replaceSync(STYLE + chrome);
+  return sheet;
+}
+
+function now(): number {
+  return Date.now() / 1000;
+}
