@@ -178,7 +178,7 @@ class Apart:
         # what is imported goes along by its name; only definitions look for it earlier
         wanted = (use.reads - imported).union(*(self.uses[at].reads for at in found))
         while True:
-            known = {at for at in {*self.scene, *self.settings} - found if at < position or at in self.scene}
+            known = {at for at in {*self.scene, *self.settings} - found if at < position}
             more = {at for at in known if self._writes(at) & wanted}
             if not more:
                 return sorted(found)

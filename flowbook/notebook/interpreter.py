@@ -175,7 +175,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher), refusing(), self.across_threads():
+        with self.as_main(), collecting(outputs, self.publisher), self.refusing(), self.across_threads():
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -313,6 +313,10 @@ class Interpreter:
                 self._users -= 1
                 if not self._users:
                     _leave_the_stage(self)
+
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse what cells cannot do here while a block lasts."""
+        return refusing()
 
     @contextlib.contextmanager
     def across_threads(self) -> Iterator[None]:

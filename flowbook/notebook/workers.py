@@ -132,6 +132,7 @@ class CellProcesses:
         except Stays as stays:
             return str(stays)
         outputs.items.extend(items)
+        outputs.changed()
         remember(outputs)
         interpreter.take(cell.number, names, private, shown)
         return ""
