@@ -22,8 +22,9 @@ from flowbook.sources.notebook import Notebook, Uses
 if TYPE_CHECKING:
     from flowbook.notebook.documents import Document
 
-__all__ = ["IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
+__all__ = ["FROM_CACHE", "IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
 
+FROM_CACHE = "It was taken from the cache: its code and all that it reads are unchanged."
 IN_PROCESS = "It ran in a process of its own."
 
 _FELT = {
@@ -169,25 +170,33 @@ class Apart:
 
     def needed(self, position: int) -> list[int]:
         """Return the cells that must be run before in the process where this one runs, in order."""
+        use = self.uses[position]
         found: set[int] = set()
-        wanted = set(self.uses[position].reads)
+        if "settings" in use.hints | use.looks:
+            found |= {at for at in self.settings if at < position and self._is_more_than_plots(at)}
+        imported = {name for cell in self.document.cells for name in cell.names.modules}
+        # what is imported goes along by its name; only definitions look for it earlier
+        wanted = (use.reads - imported).union(*(self.uses[at].reads for at in found))
         while True:
-            more = {at for at in self.scene - found if self._writes(at) & wanted}
+            known = {at for at in {*self.scene, *self.settings} - found if at < position}
+            more = {at for at in known if self._writes(at) & wanted}
             if not more:
-                break
+                return sorted(found)
             found |= more
             for at in more:
                 wanted |= self.uses[at].reads
-        felt = self.uses[position].hints | self.uses[position].looks
-        if "settings" in felt:
-            found |= {at for at in self.settings if at < position and self._is_more_than_plots(at)}
-        return sorted(found)
 
     def _writes(self, position: int) -> frozenset[str]:
         names = self.document.cells[position].names
         return names.writes | names.maybe_writes
 
     def _is_more_than_plots(self, position: int) -> bool:
+        """Tell whether settings concern more than figures, which are drawn in the kernel process."""
+        names = self.document.cells[position].names
+        modules = {name: path for cell in self.document.cells for name, path in cell.names.modules.items()}
+        used = {modules.get(name, "") for name in names.reads | names.imports}
+        if used and all(path.partition(".")[0] in {"matplotlib", "seaborn"} for path in used):
+            return False
         source = self.document.cells[position].source
         without = _PLOTTING.sub("", source)
         return without == source or "settings" in analyse(without).effects

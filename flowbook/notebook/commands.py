@@ -39,6 +39,9 @@ _LISTED = 12
 )
 @click.option("--to", metavar="CELL", help="Run only what this cell needs, and the cell; its number, name or id.")
 @click.option("--from-failed", is_flag=True, help="Go on where the last run failed: keep the cells that ended well.")
+@click.option(
+    "--cache", is_flag=True, help="Take cells from the cache whose code and inputs are unchanged; keep others."
+)
 @click.option("-o", "--output", type=_NOTEBOOK, help="Write the executed notebook to this file.")
 @click.option("--html", type=_NOTEBOOK, help="Write the picture of the run to this file, one HTML page.")
 @click.pass_context
@@ -50,6 +53,7 @@ def run(
     executor: str,
     to: str | None,
     from_failed: bool,  # noqa: FBT001 - click gives it by name
+    cache: bool,  # noqa: FBT001 - likewise
     output: Path | None,
     html: Path | None,
 ) -> None:
@@ -69,12 +73,15 @@ def run(
     with _refusals():
         flow = _flow(notebook, to)
         values = _values(flow, given)
+        flow.keeps_cells = cache
         run_it = functools.partial(asked.obj, flow, executor=executor, parameters=values)
         state = _going_on(flow, values, run_it) if from_failed else run_it()
+        for line in flow.last_cache.told() if flow.last_cache is not None else ():
+            click.echo(line)
         failures = flow.failures()
         for line in failures:
             click.echo(f"✗ {line}", err=True)
-        for line in _not_run(flow, state):
+        for line in (*_not_run(flow, state), *flow.left_running()):
             click.echo(f"⚑ {line}", err=True)
         _write(flow, output, html)
         is_well = state.is_successful() and not _unexpected(flow)

@@ -32,6 +32,7 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
+from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources.notebook import HISTORY
 
@@ -102,7 +103,7 @@ class Interpreter:
         atexit.unregister(self.shell.atexit_operations)
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
-        self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)
+        self.namespace.update(exit=refuse_exit, quit=refuse_exit, input=refuse_input)
         self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
@@ -193,7 +194,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher), self.across_threads():
+        with self.as_main(), collecting(outputs, self.publisher), self.refusing(), self.across_threads():
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -219,6 +220,8 @@ class Interpreter:
             if last is not None:
                 shown = ast.Expression(last.value)
                 value = self._execute(compile(shown, filename, "eval", flags), names)
+                if value is refuse_exit:
+                    value()  # a kernel calls it when it stands alone
                 if value is not None and not is_quiet(cell.source):
                     self._show(cell.number, value)
             if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
@@ -329,6 +332,10 @@ class Interpreter:
                 self._users -= 1
                 if not self._users:
                     _leave_the_stage(self)
+
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse what cells cannot do here while a block lasts."""
+        return refusing()
 
     @contextlib.contextmanager
     def across_threads(self) -> Iterator[None]:
@@ -461,16 +468,3 @@ def words_of(error: BaseException) -> str:
         return str(error)
     except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
         return ""
-
-
-def _refuse_exit(*_: Any) -> None:
-    msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
-    raise RuntimeError(msg)
-
-
-def _refuse_input(prompt: Any = "") -> str:
-    msg = (
-        f"input({str(prompt)[:60]!r}) asks a person, and nobody is there when a notebook runs as a flow. "
-        "Make it a parameter: tag a cell `parameters`, and give it with -p name=value."
-    )
-    raise RuntimeError(msg)

@@ -24,6 +24,7 @@ from flowbook.engine.executors.processes import ended_how
 from flowbook.engine.executors.threads import ThreadExecutor
 from flowbook.engine.journey import WorkerLost
 from flowbook.engine.remote import facts_of_run
+from flowbook.notebook.cell_cache import NEW, CellCache, unpacked
 from flowbook.notebook.outputs import Outputs, remember
 from flowbook.notebook.parcels import Arrived, Sent, Stays, is_plain_definition
 from flowbook.tasks.base import Task
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from flowbook.engine.executors import Executor
     from flowbook.engine.runner import Runner
     from flowbook.notebook.document_flow import DocumentRun
     from flowbook.notebook.documents import CodeCell
@@ -50,24 +52,32 @@ class CellExecutor:
     Args:
         run: whose cells.
         workers: how many processes at the same time.
+        cache: what cells made in earlier runs, when they may be taken from there.
+        here: what runs the other cells; by default, threads.
 
     """
 
     name = "processes"
 
-    def __init__(self, run: DocumentRun, workers: int) -> None:
+    def __init__(
+        self, run: DocumentRun, workers: int, cache: CellCache | None = None, here: Executor | None = None
+    ) -> None:
         self.run = run
         self.workers = workers
+        self.cache = cache
+        self.here = here or ThreadExecutor()
 
     def drive(self, runner: Runner) -> None:
         """Run cells until all tasks have ended or only a person can go on."""
         workers = _Workers(runner, self.workers)
-        self.run.elsewhere = CellProcesses(self.run, workers.call)
+        self.run.elsewhere = CellProcesses(self.run, workers.call, self.cache)
         try:
-            ThreadExecutor().drive(runner)
+            self.here.drive(runner)
         finally:
             self.run.elsewhere = None
             workers.close()
+            if self.cache is not None:
+                self.cache.make_room()
 
 
 class CellProcesses:
@@ -76,12 +86,14 @@ class CellProcesses:
     Args:
         run: whose cells.
         call: sends a letter to a process and returns its answer.
+        cache: what cells made in earlier runs, when they may be taken from there.
 
     """
 
-    def __init__(self, run: DocumentRun, call: Callable[[bytes], bytes]) -> None:
+    def __init__(self, run: DocumentRun, call: Callable[[bytes], bytes], cache: CellCache | None = None) -> None:
         self.run_of = run
         self.call = call
+        self.cache = cache
         self.apart = run.apart
         self.positions = {cell.id: at for at, cell in enumerate(run.document.cells)}
 
@@ -100,13 +112,19 @@ class CellProcesses:
             WorkerLost: the process ended in the middle of the cell.
 
         """
+        reason = self._run(cell, outputs, private)
+        if reason and self.cache is not None:
+            self.cache.reasons[cell.id] = reason
+        return reason
+
+    def _run(self, cell: CodeCell, outputs: Outputs, private: frozenset[str]) -> str:
         position = self.positions[cell.id]
         if reason := self.apart.reason(position):
             return reason
         interpreter = self.run_of.interpreter
         try:
             sent, letter = self._letter(position, private)
-            has_come, answer = pickle.loads(self.call(letter))  # noqa: S301 - by our own worker
+            has_come, answer = self._answered(position, sent, letter, private)
             if not has_come:
                 return str(answer)
             with interpreter.as_main():
@@ -114,9 +132,28 @@ class CellProcesses:
         except Stays as stays:
             return str(stays)
         outputs.items.extend(items)
+        outputs.changed()
         remember(outputs)
         interpreter.take(cell.number, names, private, shown)
         return ""
+
+    def _answered(self, position: int, sent: Sent, letter: bytes, private: frozenset[str]) -> tuple[bool, Any]:
+        """Return what came of a cell: from the cache when it is there, else from a process."""
+        cache, cell_id = self.cache, self.run_of.document.cells[position].id
+        if cache is None:
+            return unpacked(self.call(letter))
+        if reason := cache.reason(position):
+            cache.reasons[cell_id] = reason
+            return unpacked(self.call(letter))
+        key = cache.key(position, sent.data, private)
+        if (found := cache.find(key)) is not None:
+            cache.taken.add(cell_id)
+            return unpacked(found)
+        cache.reasons[cell_id] = NEW
+        answer = self.call(letter)
+        if unpacked(answer)[0]:
+            cache.keep(key, answer)
+        return unpacked(answer)
 
     def _letter(self, position: int, private: frozenset[str]) -> tuple[Sent, bytes]:
         """Write down a cell with what it reads."""

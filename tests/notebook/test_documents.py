@@ -357,7 +357,10 @@ def test_what_depends_on_what_is_told_with_the_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("no JSON at all", "is not a notebook that nbformat can read: Notebook does not appear to be JSON"),
+        ("no JSON at all", "is not a notebook: line 1 is not JSON"),
+        ('{"cells": [\n  {"cell_type": code}]}', "is not a notebook: line 2 is not JSON"),
+        ("", "is not a notebook: it is empty"),
+        ("[" * 100_000, "nested too deeply"),
         ("[]", "is not a notebook"),
         ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "has no code cells"),
         (
