@@ -1,4 +1,4 @@
-"""The command line: ``flowbook demo``, ``flowbook run``, ``flowbook explain``."""
+"""The command line: ``flowbook demo``, ``flowbook run``, ``flowbook explain``, ``flowbook convert``."""
 
 from __future__ import annotations
 
@@ -75,6 +75,7 @@ def demo(*, headless: bool, month: int, executor: str, output: Path, folder: Pat
 
 main.add_command(commands.run)
 main.add_command(commands.explain)
+main.add_command(commands.convert)
 
 
 def tutorial() -> Path:

@@ -2,7 +2,7 @@
  * Builds what the wheel carries: the widget and the page script for `flowbook/notebook/static`, and the labextension.
  *
  * `node build.mjs` writes all of it in a fraction of a second; `--pages` also builds the scripts of demo/ and of the
- * bench into `.built`, and `--watch` builds again whenever a source changes.
+ * benches into `.built` (`--only-pages`: nothing but these), and `--watch` builds again whenever a source changes.
  */
 
 import { createHash } from "node:crypto";
@@ -58,7 +58,7 @@ async function buildAll() {
 
 /** Pages for those who work on the view; plain scripts, so that they open from the disk. */
 async function buildPages() {
-  for (const page of ["demo/demo", "demo/panel", "test/bench"]) {
+  for (const page of ["demo/demo", "demo/panel", "test/bench", "test/panelbench"]) {
     write(join(HERE, ".built", `${page.split("/").at(-1)}.js`), await bundle(`${page}.ts`, "iife", { minify: false }));
   }
 }
@@ -97,8 +97,9 @@ function write(path, text) {
 
 async function main() {
   const build = async () => {
-    await buildAll();
-    if (process.argv.includes("--pages")) await buildPages();
+    const isPagesOnly = process.argv.includes("--only-pages");
+    if (!isPagesOnly) await buildAll();
+    if (isPagesOnly || process.argv.includes("--pages")) await buildPages();
   };
   await build();
   if (!process.argv.includes("--watch")) return;

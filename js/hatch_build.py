@@ -77,7 +77,7 @@ def is_built(root: Path) -> bool:
 
 
 def sources(root: Path) -> list[Path]:
-    """List the files in js/ that a bundle is made of: the TypeScript, the settings, the builder, the names of packages."""
+    """List the files in js/ that a bundle is made of: TypeScript, settings, the builder, the names of packages."""
     scripts = [root / "js" / name for name in ("build.mjs", "package.json", "package-lock.json")]
     folders = [root / "js" / name for name in ("src", "schema")]
     return [path for path in (*scripts, *(one for folder in folders for one in folder.rglob("*"))) if path.is_file()]

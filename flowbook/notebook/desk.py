@@ -117,7 +117,10 @@ class Desk:
         basis = self._see(asked)
         if basis == "nothing":
             run = self._latest()
-            return NotebookLook(self.seq, at, basis, run.flow.name if run else "", run.id if run else "", None, ())
+            given = run.runner.parameters if run else {}
+            fields = tuple(fields_of(run.flow, lambda name: given.get(name, ...))) if run else ()
+            name, run_id = (run.flow.name, run.id) if run else ("", "")
+            return NotebookLook(self.seq, at, basis, name, run_id, None, (), fields=fields)
         if basis == "document":
             flow: Flow | None = self.live.flow
             cells = document_looks(self.live)
@@ -202,6 +205,8 @@ class Desk:
         with self._lock:
             basis = self._see(self.asked)
             flow = self.live.flow if basis == "document" else self.tasks.brought_up_to_date(to)
+        if basis == "nothing" and (run := self._latest()) is not None:
+            return self._once_more(run, parameters, from_failed=from_failed)
         if flow is None or basis == "nothing":
             msg = "the notebook has no cells to run. Write some code, or begin a cell with %%task."
             raise FlowError(msg)
@@ -216,6 +221,17 @@ class Desk:
             return self.tasks.run(to=to, from_failed=from_failed, parameters=values, **how)
         finally:
             self.touch()
+
+    def _once_more(self, run: FlowRun, parameters: Mapping[str, str], *, from_failed: bool) -> State:
+        """Run a flow again that was built from functions, or go on where its run has failed."""
+        flow = run.flow
+        if from_failed and run.state.is_finished() and not run.state.is_successful():
+            again = run.resume()
+            self.follow(again)
+            return again.wait()
+        values = flow.parse_parameters(dict(parameters)) if parameters else run.runner.parameters
+        state: State = flow.run(values, run_on_schedule=False, show=self.follow)
+        return state
 
     def follow(self, run: FlowRun) -> None:
         """Tell pages about a run from its beginning on."""

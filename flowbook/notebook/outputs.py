@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Outputs", "collecting", "current_outputs", "take_clear", "take_display"]
+__all__ = ["Outputs", "collecting", "current_outputs", "remember", "take_clear", "take_display"]
 
 
 class Outputs:
@@ -27,6 +28,7 @@ class Outputs:
 
     Attributes:
         items: the outputs, in nbformat's form.
+        threads: those that the cell has started.
 
     """
 
@@ -34,6 +36,7 @@ class Outputs:
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
         self.items: list[dict[str, Any]] = []
+        self.threads: list[threading.Thread] = []
         self.echo = echo
         self.changed = changed or _nothing
         self._lock = threading.Lock()
@@ -137,10 +140,11 @@ class _Stream:
     def __init__(self, name: str, beneath: Any) -> None:
         self.flowbook_name = name
         self.beneath = beneath
+        self.home = os.getpid()
 
     def write(self, text: str) -> int:
         outputs = _current.get()
-        if outputs is None:
+        if outputs is None or os.getpid() != self.home:  # a process that a cell has forked has only a copy of it
             return int(self.beneath.write(text) or 0)
         outputs.write(self.flowbook_name, text)
         return len(text)
@@ -152,6 +156,10 @@ class _Stream:
     def flush(self) -> None:
         if _current.get() is None:
             self.beneath.flush()
+
+    def close(self) -> None:
+        if _current.get() is None:  # a cell must not close what belongs to all
+            self.beneath.close()
 
     def isatty(self) -> bool:
         return False if _current.get() is not None else bool(self.beneath.isatty())
@@ -238,6 +246,7 @@ def _start(thread: threading.Thread) -> None:
             run()
 
         thread.run = run_for_cell  # type: ignore[method-assign]
+        outputs.threads.append(thread)
     _start_thread(thread)
 
 
@@ -280,8 +289,7 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
         if not _users[0]:
             _install(publisher)
         _users[0] += 1
-        _known.append(outputs)
-        del _known[:-_KEPT]
+        _remember(outputs)
     token = _current.set(outputs)
     try:
         yield
@@ -292,6 +300,18 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
             if not _users[0]:
                 while _undo:
                     _undo.pop()()
+
+
+def _remember(outputs: Outputs) -> None:
+    if outputs not in _known[-1:]:
+        _known.append(outputs)
+        del _known[:-_KEPT]
+
+
+def remember(outputs: Outputs) -> None:
+    """Let other cells update what is shown in these outputs, which were not collected here."""
+    with _lock:
+        _remember(outputs)
 
 
 # How many cells back a display may still be updated in.

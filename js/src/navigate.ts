@@ -250,7 +250,7 @@ export class Navigator {
 export class Announcer {
   readonly element: HTMLElement;
   private said = "";
-  private next = "";
+  private next: () => string = () => "";
   private timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
@@ -263,7 +263,8 @@ export class Announcer {
     this.element.setAttribute("aria-live", "polite");
   }
 
-  say(text: string, isLast: boolean): void {
+  /** `text` is asked for when it is said: most of what happens in between never is. */
+  say(text: () => string, isLast: boolean): void {
     this.next = text;
     if (isLast) this.speak();
     else this.timer ??= setTimeout(() => this.speak(), this.pause);
@@ -276,6 +277,7 @@ export class Announcer {
 
   private speak(): void {
     this.dispose();
-    if (this.next !== this.said) setText(this.element, (this.said = this.next));
+    const text = this.next();
+    if (text !== this.said) setText(this.element, (this.said = text));
   }
 }

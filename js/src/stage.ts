@@ -24,6 +24,8 @@ export class Stage {
   private fit: Fit = "read";
   private scale = 1;
   private start: Box | null = null;
+  /** What was brought into sight last, in a window whose height is not its own doing; it stays so when that changes. */
+  private held: Box | null = null;
   private readonly resize: ResizeObserver;
 
   /** `onSight` is told what is seen, in the picture's own units, and at which scale. */
@@ -40,6 +42,7 @@ export class Stage {
     this.tools = this.makeTools(page);
     this.element.append(this.scroller, this.tools);
     this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
+    for (const moved of ["wheel", "pointerdown"]) this.scroller.addEventListener(moved, () => (this.held = null), { passive: true });
     this.scroller.addEventListener("pointerdown", this.onPress);
     this.scroller.addEventListener("dblclick", this.onDoubleClick);
     this.scroller.addEventListener("scroll", () => this.tellSight(), { passive: true });
@@ -51,6 +54,7 @@ export class Stage {
   show(picture: SVGElement, natural: Box, start: Box | undefined): void {
     this.picture = picture;
     this.natural = natural;
+    this.held = null;
     this.start = start ?? null;
     // Sized and told before it stands in the page: a large picture is laid out once, and never as a whole.
     this.scroller.replaceChildren();
@@ -62,6 +66,7 @@ export class Stage {
 
   /** Scroll so that `box`, in the picture's own units, is seen. */
   reveal(box: Box): void {
+    this.held = this.isFramed ? box : null;
     const margin = 16;
     const origin = this.origin();
     const left = origin.x + (box.x - this.natural.x) * this.scale;
@@ -107,8 +112,8 @@ export class Stage {
     if (this.fit === "read") this.draw(this.readableScale());
     if (this.start !== null) this.begin(this.start);
     this.start = null;
-    if (this.fit === "read") return;
-    this.draw(this.fit === "whole" ? this.wholeScale() : this.scale);
+    if (this.fit !== "read") this.draw(this.fit === "whole" ? this.wholeScale() : this.scale);
+    if (this.held !== null) this.reveal(this.held);
   }
 
   /** Show the place where the flow begins; the top left corner of a tall picture may be empty. */
@@ -136,9 +141,18 @@ export class Stage {
     return { x: picture.left - frame.left - clientLeft + scrollLeft, y: picture.top - frame.top - clientTop + scrollTop };
   }
 
-  private readableScale(): number {
+  /** How tall the window must be for a picture of this width to be read without scrolling up and down. */
+  get wanted(): number {
+    return Math.ceil(this.natural.height * this.wideScale());
+  }
+
+  private wideScale(): number {
     const fits = Math.min(1, (this.scroller.clientWidth || this.natural.width) / this.natural.width);
-    const wide = fits < STILL_READABLE ? READABLE : fits;
+    return fits < STILL_READABLE ? READABLE : fits;
+  }
+
+  private readableScale(): number {
+    const wide = this.wideScale();
     if (!this.isFramed) return wide;
     const tall = this.scroller.clientHeight / this.natural.height;
     return tall < STILL_READABLE ? wide : Math.min(wide, tall);

@@ -69,6 +69,8 @@ export interface Surroundings {
   choose(node: number | null): void;
   /** A person wants to go where this node comes from: Enter or a double click. */
   open(node: number): void;
+  /** The picture would be read at this height without scrolling; it is told again when that changes. */
+  room(height: number): void;
 }
 
 /** `onEnd` is called when a channel tells that the run has ended. */
@@ -128,7 +130,7 @@ class LiveView implements View {
       interrupt: () => void this.channel?.interrupt?.(),
     });
     this.notice = element(page, "p", "fb-notice");
-    this.stage = new Stage(page, (sight, scale) => this.painter?.show(sight, scale), around !== null);
+    this.stage = new Stage(page, (sight, scale) => this.onStage(sight, scale), around !== null);
     this.root.toggleAttribute("data-bare", around !== null);
     const moves = {
       reveal: (box: Box) => this.stage.reveal(box),
@@ -250,6 +252,11 @@ class LiveView implements View {
     this.channel?.send({ type: "ask", run: this.wanted || (this.model.picture?.run ?? "") });
   }
 
+  private onStage(sight: Box, scale: number): void {
+    this.painter?.show(sight, scale);
+    this.around?.room(this.stage.wanted);
+  }
+
   private choose(node: number | null): void {
     this.details.choose(node);
     this.children.choose(node);
@@ -361,7 +368,7 @@ class LiveView implements View {
       subject.setAttribute("data-family", sentence.family);
       this.sentence.replaceChildren(subject, sentence.rest);
     }
-    if (this.situation().connected) this.announcer.say(summary(model), isOver(model.flow));
+    if (this.situation().connected) this.announcer.say(() => summary(model), isOver(model.flow));
   }
 
   private situation(): Situation {

@@ -244,7 +244,7 @@ export class FakeDesk implements Desk {
     return {
       cell: card.cell, role: "task", name: card.name, node: card.node, state: told?.state ?? "", message: told?.message ?? "",
       attempt: told?.attempt ?? 0, started: told?.started ?? null, ended: told?.ended ?? null,
-      dirty: this.dirty.has(card.node), stale: card.upstream.some((from) => this.dirty.has(from)),
+      dirty: this.dirty.has(card.node), stale: card.upstream.some((from) => this.dirty.has(from)), again: "", converted: "",
     };
   }
 
@@ -280,4 +280,5 @@ export class FakeDesk implements Desk {
 
 const OTHERS: readonly CellLook[] = ["imports", "helpers"].map((name) => ({
   cell: name, role: "shared", name, node: -1, state: "", message: "", attempt: 0, started: null, ended: null, dirty: false, stale: false,
+  again: "", converted: "",
 }));

@@ -5,7 +5,7 @@ import { barOf } from "../src/panel/controls";
 import type { DeskState } from "../src/panel/desk";
 import { emptyOf } from "../src/panel/empties";
 import { fieldError, firstError, parametersOf } from "../src/panel/fields";
-import { canRetry, fromPicture, isLive, needsAttention, type Row, RowBook, shownOf, toPicture, toResume } from "../src/panel/rows";
+import { canRetry, fromPicture, fromRun, isLive, needsAttention, type Row, RowBook, shownOf, toPicture, toResume } from "../src/panel/rows";
 import { historyOf, linksOf, othersText, plain, problemsTitle, sorted } from "../src/panel/story";
 import type { CellLook, Field, NodeCard, NodeLook, NotebookLook, Picture, RunLook, TaskDetails } from "../src/protocol";
 import { golden } from "./golden";
@@ -29,7 +29,7 @@ function cards(shift = 0): NodeCard[] {
 function cell(node: number, state: string, more: Partial<CellLook> = {}): CellLook {
   return {
     cell: `c${node}`, role: "task", name: NAMES[node] ?? "", node, state, message: "", attempt: 0, started: null, ended: null,
-    dirty: false, stale: false, ...more,
+    dirty: false, stale: false, again: "", converted: "", ...more,
   };
 }
 
@@ -96,6 +96,7 @@ test("while the run lives, a row follows its node, joined by the cell and not by
   assert.equal(read?.look.state, "Success", "the run says nothing of it");
   assert.equal(fromPicture(state, 11), 1);
   assert.equal(toPicture(state, 1), 11);
+  assert.equal(fromRun(state, 12), 2);
   assert.equal(toPicture(state, null), null);
 });
 
@@ -142,6 +143,7 @@ test("the bar offers what can be done now, the likeliest thing first", () => {
   assert.deepEqual(names(desk(fresh)), ["*Run flow"]);
   assert.deepEqual(names(desk(fresh), 1), ["*Run flow", "Run to clean"]);
   assert.deepEqual(names(desk(fresh, EMPTY, { busy: true })), ["*-Run flow"]);
+  assert.equal(barOf(desk(fresh), [], undefined, 20, true).state, "◌ Starting");
   const failed = notebook(cells("Success", "Failed", "TriggerFailed", "Success"), { bundle: next() });
   assert.deepEqual(names(desk(failed)), ["Run flow", "*Resume from failed (2)"]);
   const changed = notebook([...GOOD.slice(0, 3), cell(3, "Success", { dirty: true })], { bundle: next() });

@@ -34,9 +34,10 @@ export interface Bar {
   readonly counts: Readonly<Record<Family, number>> | null;
 }
 
-export function barOf(state: DeskState, rows: readonly Row[], chosen: Row | undefined, now: number): Bar {
+/** `isStarting`: our orders are with the kernel, and the run that they make is not known yet. */
+export function barOf(state: DeskState, rows: readonly Row[], chosen: Row | undefined, now: number, isStarting = false): Bar {
   const live = isLive(state);
-  const standing = live ? running(state) : resting(state, rows);
+  const standing = live ? running(state) : resting(isStarting, rows);
   const buttons = live ? whileRunning(state) : whileResting(state, rows, chosen);
   const request = live ? requestText(state.model.request, state.model.flow, true) : "";
   const sentence = live || state.look?.bundle != null ? "" : clean(state.model.flow.sentence);
@@ -66,9 +67,9 @@ function doneOf(model: Model): readonly [number, number] {
 }
 
 /** How the rows stand while nothing runs: cells may have been run one by one, so the rows are counted, not the run. */
-function resting(state: DeskState, rows: readonly Row[]): Pick<Bar, "state" | "family" | "progress" | "counts"> {
+function resting(isStarting: boolean, rows: readonly Row[]): Pick<Bar, "state" | "family" | "progress" | "counts"> {
   const tasks = rows.length === 1 ? "1 task" : `${rows.length} tasks`;
-  if (state.busy) return { state: "◌ Starting", family: "active", progress: tasks, counts: null };
+  if (isStarting) return { state: "◌ Starting", family: "active", progress: tasks, counts: null };
   if (!rows.some((row) => row.look.state !== "")) return { state: "Not run yet", family: "waiting", progress: tasks, counts: null };
   const counts: Record<Family, number> = { good: 0, bad: 0, active: 0, warn: 0, waiting: 0 };
   let done = 0;

@@ -76,7 +76,7 @@ export class ParameterForm {
     control.id = id;
     const label = make("label", "fp-label", clean(field.name));
     label.htmlFor = id;
-    if (field.required) label.append(make("span", "fp-required", "required"));
+    if (field.required) label.append(" ", make("span", "fp-required", "required"));
     const reset = button(make, "fp-reset", "Reset", () => this.type(field.name, null));
     reset.setAttribute("aria-label", `Reset ${field.name} to its default`);
     const wrong = make("p", "fp-wrong");

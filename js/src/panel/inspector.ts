@@ -26,6 +26,8 @@ export interface Inspected {
   readonly rows: readonly Row[];
   readonly look: NotebookLook;
   readonly details: TaskDetails | null;
+  /** The node where trouble began, as the desk numbers it, or -1. */
+  readonly cause: number;
   /** The run lives: a task that failed can be run again in it. */
   readonly isLive: boolean;
   /** The kernel's clock. */
@@ -153,7 +155,7 @@ export class Inspector {
     const parts: HTMLElement[] = [];
     const { details } = seen;
     if (details !== null && details.why !== "") parts.push(make("p", "fp-why", clean(details.why)));
-    const cause = details === null || details.cause < 0 || details.cause === seen.row.node ? undefined : seen.rows.find((row) => row.node === details.cause);
+    const cause = seen.cause < 0 || seen.cause === seen.row.node ? undefined : seen.rows.find((row) => row.node === seen.cause);
     if (cause !== undefined) {
       const link = button(make, "fp-link", clean(cause.card.name), () => act.choose(cause.node));
       parts.push(make("p", "fp-cause", "It began with ", link));

@@ -41,13 +41,15 @@ export class PicturePane {
   private mount(): View {
     const host = this.make("div", "fp-view");
     this.element.replaceChildren(host);
-    const { desk } = this;
+    const { desk, element } = this;
     return mount(host, null, () => undefined, {
       choose: (node) => desk.choose(node === null ? null : fromPicture(desk.state, node)),
       open: (node) => {
         const cell = cardsOf(desk.state).get(node)?.cell ?? "";
         if (cell !== "") desk.reveal(cell);
       },
+      // A small picture takes no more than it needs.
+      room: (height) => element.style.setProperty("--fp-needed", `${height}px`),
     });
   }
 

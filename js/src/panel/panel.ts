@@ -22,7 +22,7 @@ import { Inspector } from "./inspector";
 import { PicturePane } from "./pane";
 import chrome from "./panel.css";
 import { ProblemList } from "./problems";
-import { isLive, moves, type Row, RowBook } from "./rows";
+import { fromRun, isLive, moves, type Row, RowBook, toPicture } from "./rows";
 import { splitter } from "./splitter";
 import { othersText } from "./story";
 import { TaskTable } from "./table";
@@ -66,6 +66,8 @@ class Panel {
   private readonly stops: (() => void)[] = [];
   private rows: readonly Row[] = [];
   private isSeen = true;
+  /** The run that was the latest one when our orders went out, while they are out. */
+  private before: string | null = null;
   private ticker: ReturnType<typeof setInterval> | null = null;
   private asking: ReturnType<typeof setTimeout> | null = null;
   /** The look of the chosen node that details were last asked for, and when. */
@@ -89,7 +91,7 @@ class Panel {
     this.inspector = new Inspector(make, {
       choose,
       reveal,
-      retry: (node) => desk.command("retry", node),
+      retry: (node) => desk.command("retry", toPicture(desk.state, node) ?? node),
       turn: () => this.follow(),
     });
     this.others = make("p", "fp-others");
@@ -119,8 +121,9 @@ class Panel {
 
   private arrange(make: Maker): HTMLElement {
     const main = make("div", "fp-main-column");
-    const line = splitter(make, () => main.getBoundingClientRect(), PICTURE, (share) => {
+    const line = splitter(make, () => main.getBoundingClientRect(), PICTURE, (share, isWanted) => {
       main.style.setProperty("--fp-share", `${share}%`);
+      main.toggleAttribute("data-split", isWanted);
     });
     main.append(this.picture.element, line, this.problems.element, this.table.element, make("footer", "fp-foot", this.others, this.basis));
     const body = make("div", "fp-body-columns", main, this.inspector.element);
@@ -160,7 +163,7 @@ class Panel {
       return;
     }
     this.rows = this.book.read(state);
-    this.bar.paint(barOf(state, this.rows, this.chosen(), now()));
+    this.paintBar();
     this.form.paint(state.look.fields);
     this.picture.paint();
     this.problems.paint(state.look.problems, state.look.cells);
@@ -169,9 +172,17 @@ class Panel {
     setAttribute(this.others, "title", this.others.textContent ?? "");
     this.basis.value = state.look.basis;
     this.inspect();
-    if (isLive(state)) this.announcer.say(summary(state.model), false);
-    else if (isOver(state.model.flow)) this.announcer.say(summary(state.model), true);
+    const isEnded = isOver(state.model.flow);
+    if (isLive(state) || isEnded) this.announcer.say(() => summary(state.model), isEnded);
     this.keepTicking();
+  }
+
+  private paintBar(): void {
+    const { state } = this.desk;
+    const run = state.look?.run ?? "";
+    if (!state.busy) this.before = null;
+    else this.before ??= run;
+    this.bar.paint(barOf(state, this.rows, this.chosen(), now(), this.before === run));
   }
 
   private inspect(): void {
@@ -184,7 +195,8 @@ class Panel {
     }
     // The answer about the task chosen before is not about this one.
     const details = state.details?.node === row.node && state.details.run === state.look.run ? state.details : null;
-    this.inspector.paint({ row, rows: this.rows, look: state.look, details, isLive: isLive(state), time: this.time() });
+    const cause = details === null || details.cause < 0 ? -1 : fromRun(state, details.cause);
+    this.inspector.paint({ row, rows: this.rows, look: state.look, details, cause, isLive: isLive(state), time: this.time() });
     this.follow();
   }
 
@@ -260,7 +272,7 @@ class Panel {
   }
 
   private tick(): void {
-    this.bar.paint(barOf(this.desk.state, this.rows, this.chosen(), now()));
+    this.paintBar();
     this.table.tick(this.time());
     this.inspector.tick(this.time());
   }

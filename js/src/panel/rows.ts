@@ -57,9 +57,17 @@ export function cardsOf(known: Known): ReadonlyMap<number, NodeCard> {
 
 /** The desk's number of a node in the picture. */
 export function fromPicture(known: Known, node: number): number {
-  const cell = cardsOf(known).get(node)?.cell ?? "";
-  const found = cell === "" ? undefined : known.look?.cells.find((other) => other.cell === cell);
-  return found === undefined || found.node < 0 ? node : found.node;
+  return numberOf(known.look, cardsOf(known).get(node), node);
+}
+
+/** The desk's number of a node of the latest run, whatever picture is shown. */
+export function fromRun({ look, model }: Known, node: number): number {
+  return numberOf(look, model.cards.get(node), node);
+}
+
+function numberOf(look: NotebookLook | null, card: NodeCard | undefined, otherwise: number): number {
+  const found = look?.cells.find((cell) => cell.cell === card?.cell);
+  return found === undefined || found.node < 0 ? otherwise : found.node;
 }
 
 /** The picture's number of one of the desk's nodes, or null when it does not show it. */
@@ -75,20 +83,30 @@ export function toPicture(known: Known, node: number | null): number | null {
 /** Makes the rows again and again; a row of which nothing changed stays the same object. */
 export class RowBook {
   private kept = new Map<string, { readonly row: Row; readonly from: readonly unknown[] }>();
+  private rows: readonly Row[] = [];
+  private known: Known | null = null;
 
   read(known: Known): readonly Row[] {
+    if (this.known !== null && isSame(this.known, known)) return this.rows;
+    this.known = known;
+    this.rows = this.write(known);
+    return this.rows;
+  }
+
+  private write(known: Known): readonly Row[] {
     const { look, model } = known;
     if (look === null) return [];
     const cards = cardsOf(known);
     const byCell = new Map([...cards.values()].filter((card) => card.cell !== "").map((card) => [card.cell, card]));
     const lively = livelyOf(known);
+    const ended = endsOf(known);
     const graves = new Set(look.problems.filter((problem) => problem.grave).map((problem) => problem.cell));
     const kept = new Map<string, { readonly row: Row; readonly from: readonly unknown[] }>();
     const rows: Row[] = [];
     const add = (key: string, from: readonly unknown[], build: () => Row): void => {
       const before = this.kept.get(key);
-      const isSame = before !== undefined && before.from.every((part, place) => alike(part, from[place]));
-      const entry = isSame ? before : { row: build(), from };
+      const isKept = before !== undefined && before.from.every((part, place) => alike(part, from[place]));
+      const entry = isKept ? before : { row: build(), from };
       kept.set(key, entry);
       rows.push(entry.row);
     };
@@ -97,7 +115,7 @@ export class RowBook {
       const card = byCell.get(cell.cell);
       if (card !== undefined) seen.add(card.node);
       if (cell.role !== "task") continue;
-      const node = card === undefined ? undefined : (lively(card, model) ?? sameEnd(card, cell, known));
+      const node = card === undefined ? undefined : (lively(card, model) ?? ended(cell));
       const isGrave = graves.has(cell.cell);
       const marks = marksOf(cell, node, isGrave, look.at);
       add(cell.cell, [cell, node, card, marks], () => cellRow(cell, node, card, marks));
@@ -110,6 +128,10 @@ export class RowBook {
     this.kept = kept;
     return rows;
   }
+}
+
+function isSame(a: Known, b: Known): boolean {
+  return a.look === b.look && a.model.looks === b.model.looks && a.model.picture === b.model.picture && a.model.flow === b.model.flow;
 }
 
 /** How a node of the run is, where that is newer than what the look of the notebook says of its cell. */
@@ -136,10 +158,15 @@ function marksOf(cell: CellLook, told: NodeLook | undefined, grave: boolean, at:
   return { dirty: cell.dirty && !isUndone, stale: cell.stale && !isUndone, grave };
 }
 
-/** The look of the node, when it tells of the same end as that of the cell: it has more to say, as what came out. */
-function sameEnd(card: NodeCard, cell: CellLook, known: Known): NodeLook | undefined {
-  const told = shownOf(known) === "run" ? known.model.looks.get(card.node) : undefined;
-  return told !== undefined && told.state === cell.state && told.ended === cell.ended ? told : undefined;
+/** The look of a cell's node, when it tells of the same end as the cell's: it has more to say, as what came out. */
+function endsOf({ look, model }: Known): (cell: CellLook) => NodeLook | undefined {
+  if (look === null || look.run === "" || model.picture?.run !== look.run) return () => undefined;
+  const nodes = new Map(model.picture.nodes.filter((card) => card.cell !== "").map((card) => [card.cell, card.node]));
+  return (cell) => {
+    const told = model.looks.get(nodes.get(cell.cell) ?? -1);
+    const isSame = told !== undefined && told.ended !== null && told.state === cell.state && told.ended === cell.ended;
+    return isSame ? told : undefined;
+  };
 }
 
 function cellRow(cell: CellLook, told: NodeLook | undefined, card: NodeCard | undefined, marks: Marks): Row {

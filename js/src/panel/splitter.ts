@@ -6,14 +6,14 @@ const LEAST = 12;
 const MOST = 75;
 const STEP = 4;
 
-/** `move` is told the share of the room, in percent, that the part above gets. */
-export function splitter(make: Maker, room: () => DOMRect, first: number, move: (share: number) => void): HTMLElement {
+/** `move` is told the share of the room, in percent, that the part above gets, and whether a person wants it so. */
+export function splitter(make: Maker, room: () => DOMRect, first: number, move: (share: number, isWanted: boolean) => void): HTMLElement {
   const element = make("div", "fp-splitter");
   let share = first;
   const set = (wanted: number): void => {
     share = Math.round(Math.min(MOST, Math.max(LEAST, wanted)));
     element.setAttribute("aria-valuenow", String(share));
-    move(share);
+    move(share, true);
   };
   element.tabIndex = 0;
   element.setAttribute("role", "separator");
@@ -44,7 +44,11 @@ export function splitter(make: Maker, room: () => DOMRect, first: number, move: 
     element.addEventListener("pointermove", drag);
     element.addEventListener("lostpointercapture", end);
   });
-  element.addEventListener("dblclick", () => set(first));
-  set(first);
+  const reset = (): void => {
+    set(first);
+    move(first, false);
+  };
+  element.addEventListener("dblclick", reset);
+  reset();
   return element;
 }

@@ -45,6 +45,8 @@ export class TaskTable {
   private shown: readonly Row[] = [];
   private isFiltered = false;
   private chosen: number | null = null;
+  /** The line that is marked as chosen. */
+  private marked: Line | undefined;
   /** The row that Tab leads to. */
   private stood = "";
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -161,15 +163,18 @@ export class TaskTable {
   private mark(chosen: number | null): void {
     const row = chosen === null ? undefined : this.shown.find((one) => one.node === chosen);
     const line = row === undefined ? undefined : this.lines.get(row.key);
-    for (const other of this.body.querySelectorAll('[aria-selected="true"]')) {
-      if (other !== line?.element) other.setAttribute("aria-selected", "false");
-    }
+    if (this.marked !== line) this.marked?.element.setAttribute("aria-selected", "false");
+    this.marked = line;
     if (line !== undefined) setAttribute(line.element, "aria-selected", "true");
     if (chosen === this.chosen) return;
     this.chosen = chosen;
     if (line === undefined || line.row.key === this.stood) return;
     this.stand(line.row.key);
-    requestAnimationFrame(() => this.show(line.element)); // the inspector that opens now leaves the list less room
+    // The inspector that opens now leaves the list less room; and rows never seen may turn out taller than thought.
+    requestAnimationFrame(() => {
+      this.show(line.element);
+      requestAnimationFrame(() => this.show(line.element));
+    });
   }
 
   /** Scroll the list alone: `scrollIntoView` would scroll whatever stands around the panel, too. */
