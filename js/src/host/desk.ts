@@ -154,6 +154,10 @@ export class NotebookDesk implements Desk {
     this.news();
   }
 
+  refresh(): void {
+    this.askDetails();
+  }
+
   reveal(cell: string): void {
     const { content } = this.panel;
     const index = content.widgets.findIndex((widget) => widget.model.id === cell);

@@ -118,6 +118,10 @@ export class FollowingDesk implements Desk {
     this.desks.current?.choose(node);
   }
 
+  refresh(): void {
+    this.desks.current?.refresh();
+  }
+
   reveal(cell: string): void {
     this.desks.current?.reveal(cell);
   }
