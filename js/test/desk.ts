@@ -252,7 +252,7 @@ export class FakeDesk implements Desk {
     const look = this.play.looks[card.node];
     const told = hasRun && look !== undefined ? look : null;
     const isDirty = this.dirty.has(card.node);
-    const isStale = card.upstream.some((from) => this.dirty.has(from));
+    const isStale = card.upstream.some((from) => this.dirty.has(from) || this.isStale(from));
     const isBad = told !== null && (told.state === "Failed" || told.state === "TriggerFailed");
     return {
       again: told === null ? "it has not run" : isDirty ? "its text has changed" : isBad ? "it did not end well" : isStale ? "something before it was changed, or ran again" : "",
@@ -261,6 +261,10 @@ export class FakeDesk implements Desk {
       attempt: told?.attempt ?? 0, started: told?.started ?? null, ended: told?.ended ?? null,
       dirty: isDirty, stale: isStale,
     };
+  }
+
+  private isStale(node: number): boolean {
+    return (this.scene.cards[node]?.upstream ?? []).some((from) => this.dirty.has(from) || this.isStale(from));
   }
 
   private reasons(): readonly Reason[] {
