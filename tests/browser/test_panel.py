@@ -167,6 +167,16 @@ def test_while_it_runs_the_run_is_paused_stepped_and_cancelled_and_then_resumed(
     ]
 
 
+def test_a_log_that_is_read_grows_while_its_task_runs(open_panel: OpenPanel) -> None:
+    page = open_panel(at="running", n=12, tall=3)
+    running: int = page.evaluate("() => window.desk.play.looks.find(look => look.state === 'Running').node")
+    page.evaluate("node => window.desk.choose(node)", running)
+    page.get_by_role("tab", name="Logs").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("read 336,776 rows")
+    page.evaluate("() => { window.desk.more = 'and 12 more'; }")
+    expect(page.get_by_role("tabpanel")).to_contain_text("and 12 more", timeout=4000)
+
+
 def test_a_failed_task_is_retried_while_the_run_lives(open_panel: OpenPanel) -> None:
     page = open_panel(at="running", share=0.75, n=20, tall=3)
     failed: list[int] = page.evaluate("() => window.desk.play.looks.filter(l => l.state === 'Failed').map(l => l.node)")

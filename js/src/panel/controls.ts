@@ -120,6 +120,7 @@ function whileRunning(state: DeskState): readonly Button[] {
 }
 
 function whileResting(state: DeskState, rows: readonly Row[], chosen: Row | undefined): readonly Button[] {
+  if (state.look?.basis === "nothing") return []; // the run was started by a cell, and only a cell can start it again
   const isInert = state.busy || rows.length === 0;
   const again = toResume(rows);
   const isPartial = again.length > 0 && again.length < rows.length;

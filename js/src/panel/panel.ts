@@ -8,7 +8,7 @@
 import { STYLE } from "../look";
 import { isOver, kernelTime } from "../model";
 import { Announcer } from "../navigate";
-import type { Basis, NodeLook } from "../protocol";
+import type { Basis } from "../protocol";
 import { watchTheme } from "../theme";
 import { setAttribute, setText } from "../touch";
 import { summary } from "../words";
@@ -22,7 +22,7 @@ import { Inspector } from "./inspector";
 import { PicturePane } from "./pane";
 import chrome from "./panel.css";
 import { ProblemList } from "./problems";
-import { fromRun, isLive, moves, type Row, RowBook, toPicture } from "./rows";
+import { isLive, moves, type Row, RowBook } from "./rows";
 import { splitter } from "./splitter";
 import { othersText } from "./story";
 import { TaskTable } from "./table";
@@ -30,15 +30,13 @@ import { Welcome } from "./welcome";
 
 /** Clocks move five times a second. */
 const TICK = 200;
-/** Milliseconds between two questions about the chosen task while it changes. */
-const PAUSE = 500;
-/** And while it runs and its log is read. */
-const LOG_PAUSE = 1500;
-/** What a flow may be made of; the first two turn into each other, the last one leaves the notebook as it was. */
+/** Seconds between two questions for the log of the chosen task, while it runs and its log is read. */
+const LOG_PAUSE = 1;
+/** What a flow may be made of; the first two turn into each other, the last one leaves runs that cells start themselves. */
 const BASES: readonly (readonly [Basis, string])[] = [
   ["document", "All cells"],
   ["tasks", "Task cells only"],
-  ["nothing", "Not as a flow"],
+  ["nothing", "No cells"],
 ];
 /** The picture's share of the room, in percent. */
 const PICTURE = 38;
@@ -69,9 +67,8 @@ class Panel {
   /** The run that was the latest one when our orders went out, while they are out. */
   private before: string | null = null;
   private ticker: ReturnType<typeof setInterval> | null = null;
-  private asking: ReturnType<typeof setTimeout> | null = null;
-  /** The look of the chosen node that details were last asked for, and when. */
-  private asked: { readonly node: number; readonly look: NodeLook; readonly at: number } | null = null;
+  /** When the log was last asked for. */
+  private asked = 0;
 
   constructor(
     private readonly host: HTMLElement,
@@ -91,7 +88,8 @@ class Panel {
     this.inspector = new Inspector(make, {
       choose,
       reveal,
-      retry: (node) => desk.command("retry", toPicture(desk.state, node) ?? node),
+      retry: (node) => desk.command("retry", node),
+      mend: (fix) => desk.rewrite(fix.cell, fix.source),
       turn: () => this.follow(),
     });
     this.others = make("p", "fp-others");
@@ -115,7 +113,6 @@ class Panel {
     this.announcer.dispose();
     this.work.remove();
     if (this.ticker !== null) clearInterval(this.ticker);
-    if (this.asking !== null) clearTimeout(this.asking);
     this.host.shadowRoot?.replaceChildren();
   }
 
@@ -164,7 +161,7 @@ class Panel {
     }
     this.rows = this.book.read(state);
     this.paintBar();
-    this.form.paint(state.look.fields);
+    this.form.paint(state.look.fields, state.title);
     this.picture.paint();
     this.problems.paint(state.look.problems, state.look.cells);
     this.table.paint(this.rows, state.chosen, this.time());
@@ -195,34 +192,14 @@ class Panel {
     }
     // The answer about the task chosen before is not about this one.
     const details = state.details?.node === row.node && state.details.run === state.look.run ? state.details : null;
-    const cause = details === null || details.cause < 0 ? -1 : fromRun(state, details.cause);
-    this.inspector.paint({ row, rows: this.rows, look: state.look, details, cause, isLive: isLive(state), time: this.time() });
-    this.follow();
+    this.inspector.paint({ row, rows: this.rows, look: state.look, details, isLive: isLive(state), time: this.time() });
   }
 
-  /** Ask for the details of the chosen task again when it has changed; choosing it has asked for the first ones. */
+  /** Ask for the log of the chosen task again while it grows and is read. What changes its state, the desk asks itself. */
   private follow(): void {
-    const row = this.chosen();
-    if (row === undefined) {
-      this.asked = null;
-      return;
-    }
-    if (this.asked?.node !== row.node) this.asked = { node: row.node, look: row.look, at: now() };
-    const isNews = this.asked.look !== row.look;
-    if ((!isNews && !this.inspector.isGrowing) || this.asking !== null) return;
-    const wait = 1000 * (this.asked.at - now()) + (isNews ? PAUSE : LOG_PAUSE);
-    this.asking = setTimeout(() => {
-      this.asking = null;
-      this.askAgain(row.node);
-    }, Math.max(0, wait));
-  }
-
-  private askAgain(node: number): void {
-    const row = this.chosen();
-    if (row?.node !== node || !this.isSeen) return;
-    this.asked = { node, look: row.look, at: now() };
-    this.desk.choose(node);
-    this.follow();
+    if (!this.inspector.isGrowing || now() < this.asked + LOG_PAUSE) return;
+    this.asked = now();
+    this.desk.refresh?.();
   }
 
   private chosen(): Row | undefined {
@@ -275,6 +252,7 @@ class Panel {
     this.paintBar();
     this.table.tick(this.time());
     this.inspector.tick(this.time());
+    this.follow();
   }
 
   /**
