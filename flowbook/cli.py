@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -127,7 +128,7 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     run: FlowRun = flow.start(show=False, run_on_schedule=False, **options)
     feed = Feed(run.runner)
     try:
-        if console.is_terminal:
+        if console.is_terminal and _can_redraw():
             with Live(console=console, auto_refresh=False) as live:
                 while not run.is_over:
                     live.update(_progress(run, feed, rows=console.height - _BELOW), refresh=True)
@@ -143,6 +144,14 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
         run.wait(5)
         console.print(_progress(run, feed))
     return run.state
+
+
+def _can_redraw() -> bool:
+    """Tell whether lines that were printed can be printed over: not in a pipe, and not in the output of a cell.
+
+    The variables of a kernel, which a `!command` inherits, have rich think otherwise.
+    """
+    return sys.stdout.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
 class _Lines:
