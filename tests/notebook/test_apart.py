@@ -134,8 +134,8 @@ def test_the_story_of_a_cell_tells_where_it_ran_and_why(tmp_path: Path) -> None:
     assert IN_PROCESS in stories
     assert "It runs in the kernel process, since it changes rows in place." in stories
     told = run_line("explain", str(tmp_path / "cells.ipynb")).output
-    assert "--executor processes: in the kernel process, since it changes rows in place" in told
-    assert told.count("in a process of its own, if all that it uses can be copied") == 2
+    assert "in processes of their own if all that they use can be copied, cells: 1, 3\n" in told
+    assert "In the kernel process, since it\n  changes rows in place: cell 2\n  imports or defines" in told
 
 
 def test_what_is_known_of_cells_before_anything_runs(tmp_path: Path) -> None:
