@@ -148,10 +148,7 @@ def _converted_notebook(source: Path) -> str:
 
 def explained(document: Document) -> Iterator[str]:
     """Tell in lines how the cells of a document depend on each other, what is odd, and what may run side by side."""
-    from flowbook.notebook.apart import Apart
-
     yield f"{document.path.name}: {len(document.cells)} cells with code"
-    apart = Apart(document)
     by_cell: dict[int, list[Any]] = {}
     for found in document.dependencies:
         by_cell.setdefault(found.downstream, []).append(found)
@@ -168,17 +165,27 @@ def explained(document: Document) -> Iterator[str]:
             yield f"  and after {len(needs) - _LISTED} more"
         if not needs and cell.problem is None:
             yield "  needs no other cell"
-        if cell.problem is None:
-            stays = apart.reason(position)
-            yield (
-                f"  --executor processes: in the kernel process, since it {stays}"
-                if stays
-                else ("  --executor processes: in a process of its own, if all that it uses can be copied")
-            )
     layers = side_by_side(document)
     yield "\nWhat may run side by side:"
     for step, layer in enumerate(layers, 1):
         yield f"  {step}. {', '.join(titled(document.cells[position]) for position in layer)}"
+    yield from _where(document)
+
+
+def _where(document: Document) -> Iterator[str]:
+    """Tell which cells may run in a process of their own, and why others may not."""
+    from flowbook.notebook.apart import Apart
+
+    apart, numbers = Apart(document), [cell.number for cell in document.cells]
+    by_reason: dict[str, list[str]] = {}
+    for position, number in enumerate(numbers):
+        by_reason.setdefault(apart.reason(position), []).append(str(number))
+    own = ", ".join(by_reason.pop("", ["none"]))
+    yield f"\nWith --executor processes, in processes of their own if all that they use can be copied, cells: {own}"
+    if by_reason:
+        yield "In the kernel process, since it"
+    for reason, cells in by_reason.items():
+        yield f"  {reason}: cell{'s' * (len(cells) > 1)} {', '.join(cells)}"
 
 
 def titled(cell: CodeCell) -> str:
