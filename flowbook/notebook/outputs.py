@@ -25,24 +25,37 @@ class Outputs:
         echo: called with the name of the stream and each text that is written, as it comes.
         changed: called after each change; on whatever thread, so it must be quick.
 
-    Attributes:
-        items: the outputs, in nbformat's form.
-
     """
 
     def __init__(
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
-        self.items: list[dict[str, Any]] = []
+        self._items: list[dict[str, Any]] = []
+        # Of the last item, a stream, what was written since its text was put together: a cell may write a million times.
+        self._written: list[str] = []
+        self._size_written = 0
         self.echo = echo
         self.changed = changed or _nothing
         self._lock = threading.Lock()
         self._is_to_be_cleared = False
 
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The outputs, in nbformat's form."""
+        with self._lock:
+            return self._settled()
+
+    def _settled(self) -> list[dict[str, Any]]:
+        if self._written:
+            self._items[-1]["text"] += "".join(self._written)
+            self._written.clear()
+            self._size_written = 0
+        return self._items
+
     def _clear_if_asked(self) -> None:
         if self._is_to_be_cleared:
             self._is_to_be_cleared = False
-            self.items.clear()
+            self._settled().clear()
 
     def write(self, stream: str, text: str) -> None:
         """Take what was written to "stdout" or "stderr"."""
@@ -50,11 +63,12 @@ class Outputs:
             return
         with self._lock:
             self._clear_if_asked()
-            last = self.items[-1] if self.items else {}
+            last = self._items[-1] if self._items else {}
             if last.get("output_type") == "stream" and last["name"] == stream:
-                last["text"] += text
+                self._written.append(text)
+                self._size_written += len(text)
             else:
-                self.items.append({"output_type": "stream", "name": stream, "text": text})
+                self._settled().append({"output_type": "stream", "name": stream, "text": text})
         self.changed()
         if self.echo is not None:
             self.echo(stream, text)
@@ -67,13 +81,13 @@ class Outputs:
             item["transient"] = {"display_id": display_id}
         with self._lock:
             self._clear_if_asked()
-            self.items.append(item)
+            self._settled().append(item)
         self.changed()
 
     def update(self, data: dict[str, Any], metadata: dict[str, Any] | None, display_id: str) -> bool:
         """Replace what was shown under a display id; return whether this cell had any."""
         with self._lock:
-            found = [item for item in self.items if item.get("transient", {}).get("display_id") == display_id]
+            found = [item for item in self._items if item.get("transient", {}).get("display_id") == display_id]
             for item in found:
                 item.update(data=dict(data), metadata=dict(metadata or {}))
         if found:
@@ -85,7 +99,7 @@ class Outputs:
         with self._lock:
             self._is_to_be_cleared = wait
             if not wait:
-                self.items.clear()
+                self._settled().clear()
         self.changed()
 
     def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int | None) -> None:
@@ -93,25 +107,26 @@ class Outputs:
         item = {"output_type": "execute_result", "data": data, "metadata": metadata, "execution_count": count}
         with self._lock:
             self._clear_if_asked()
-            self.items.append(item)
+            self._settled().append(item)
         self.changed()
 
     def error(self, kind: str, words: str, traceback: list[str]) -> None:
         """Take the error in which the cell ended."""
         with self._lock:
-            self.items.append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
+            self._settled().append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
         self.changed()
 
     @property
     def size(self) -> int:
         """How many characters of text there are, about."""
         with self._lock:
-            return sum(_size(value) for item in self.items for value in (item, *item.get("data", {}).values()))
+            shown = sum(_size(value) for item in self._items for value in (item, *item.get("data", {}).values()))
+            return shown + self._size_written
 
     def saved(self) -> list[dict[str, Any]]:
         """Return the outputs as a notebook file keeps them."""
         with self._lock:
-            return [{key: value for key, value in item.items() if key != "transient"} for item in self.items]
+            return [{key: value for key, value in item.items() if key != "transient"} for item in self._settled()]
 
 
 def _size(value: Any) -> int:
