@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Outputs:
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
         self._items: list[dict[str, Any]] = []
-        # Of the last item, a stream, what was written since its text was put together: a cell may write a million times.
+        # of the last item, a stream: what was written since its text was put together; a cell may write a million times
         self._written: list[str] = []
         self._size_written = 0
         self.echo = echo
@@ -222,64 +223,86 @@ class _Publisher:
             self.clear_output(wait)
 
     def put(self) -> None:
+        self.before = {name: one for name, one in vars(self.publisher).items() if name in {"publish", "clear_output"}}
         self.publisher.publish, self.publisher.clear_output = self.take, self.clear
 
     def take_away(self) -> None:
-        # they were found on the class before: nothing of ours may stay on the instance
+        # mostly they were found on the class before, and then nothing of ours may stay on the instance
         for name in ("publish", "clear_output"):
             self.publisher.__dict__.pop(name, None)
+        self.publisher.__dict__.update(self.before)
 
 
 _lock = threading.Lock()
 _users = [0]
 _undo: list[Callable[[], None]] = []
-_known: list[Outputs] = []
+_known: list[weakref.ref[Outputs]] = []
+# What cells have put in the places of the streams, by name.
+_left: dict[str, Any] = {}
 
 
 def _others(outputs: Outputs) -> list[Outputs]:
     """Return the outputs of other cells of this process, in which a display may be updated."""
     with _lock:
-        return [one for one in _known if one is not outputs]
+        return [one for known in _known if (one := known()) is not None and one is not outputs]
 
 
-def _start(thread: threading.Thread) -> None:
-    """Start a thread whose prints go to the cell that starts it."""
-    outputs = _current.get()
-    if outputs is not None:
-        run = thread.run
+def _route_threads() -> None:
+    """Let what a thread prints go to the cell that starts it."""
+    before = threading.Thread.start  # not always Python's own: profilers and debuggers put theirs in its place
 
-        def run_for_cell() -> None:
-            _current.set(outputs)  # each thread has a context of its own
-            run()
+    def start(thread: threading.Thread) -> None:
+        outputs = _current.get()
+        if outputs is not None:
+            run = thread.run
 
-        thread.run = run_for_cell  # type: ignore[method-assign]
-    _start_thread(thread)
+            def run_for_cell() -> None:
+                _current.set(outputs)  # each thread has a context of its own
+                run()
+
+            thread.run = run_for_cell  # type: ignore[method-assign]
+        before(thread)
+
+    def put_back() -> None:
+        if threading.Thread.start is start:  # else a cell put another one in its place
+            threading.Thread.start = before  # type: ignore[method-assign]
+
+    threading.Thread.start = start  # type: ignore[method-assign,assignment]
+    _undo.append(put_back)
 
 
-_start_thread = threading.Thread.start
+def _route_stream(name: str) -> None:
+    """Let what is written to "stdout" or "stderr" go to the cell that writes it."""
+    beneath = _own(getattr(sys, name))
+    if beneath is not _left.get(name):  # else a cell before has put it there, so that cells write to it from then on
+        setattr(sys, name, _Stream(name, beneath))
+
+    def put_back() -> None:
+        now = getattr(sys, name)
+        if isinstance(now, _Stream):  # ours, or one that a cell has kept and put back
+            setattr(sys, name, _own(now))
+            _left.pop(name, None)
+        else:
+            _left[name] = now
+
+    _undo.append(put_back)
+
+
+def _own(stream: Any) -> Any:
+    """Return the stream beneath our routers."""
+    while isinstance(stream, _Stream):
+        stream = stream.beneath
+    return stream
 
 
 def _install(publisher: Any) -> None:
-    threading.Thread.start = _start  # type: ignore[method-assign,assignment]
-    _undo.append(_start_as_before)
+    _route_threads()
     for name in ("stdout", "stderr"):
-        beneath = getattr(sys, name)
-        router = _Stream(name, beneath)
-        setattr(sys, name, router)
-        _undo.append(lambda name=name, router=router, beneath=beneath: _put_back(name, router, beneath))  # type: ignore[misc]
+        _route_stream(name)
     if publisher is not None:
         before = _Publisher(publisher)
         before.put()
         _undo.append(before.take_away)
-
-
-def _start_as_before() -> None:
-    threading.Thread.start = _start_thread  # type: ignore[method-assign]
-
-
-def _put_back(name: str, router: _Stream, beneath: Any) -> None:
-    if getattr(sys, name) is router:  # else a cell put another one in its place, as it may
-        setattr(sys, name, beneath)
 
 
 @contextlib.contextmanager
@@ -309,8 +332,8 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
 
 
 def _remember(outputs: Outputs) -> None:
-    if outputs not in _known[-1:]:
-        _known.append(outputs)
+    if not _known or _known[-1]() is not outputs:
+        _known.append(weakref.ref(outputs))  # others keep them, as long as somebody may look at them
         del _known[:-_KEPT]
 
 
