@@ -1,4 +1,4 @@
-"""What the labextension has around a notebook: palette, menus, tool bars, status bar, running list, settings, notices."""
+"""What the labextension has around a notebook: palette, menus, tool bars, status bar, running list, settings."""
 
 from __future__ import annotations
 
