@@ -210,3 +210,12 @@ def test_cells_of_these_notebooks_do_run_in_processes(tmp_path: Path) -> None:
     assert flow.run(show=False, executor="processes").is_successful(), flow.failures()
     assert flow.last_document_run is not None
     assert list(flow.last_document_run.places.values()).count(IN_PROCESS) >= 5
+
+
+@pytest.mark.timeout(120)
+def test_a_notebook_ends_as_in_a_kernel_with_the_workers_of_a_dask_cluster(kernels: Path, tmp_path: Path) -> None:
+    flow = flow_in(tmp_path, "late_flights")
+    assert flow.run(show=False, executor="dask").is_successful(), flow.failures()
+    assert outcome(flow) == by_a_kernel("late_flights", kernels)
+    assert flow.last_document_run is not None
+    assert list(flow.last_document_run.places.values()).count(IN_PROCESS) >= 5
