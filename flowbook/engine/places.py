@@ -86,7 +86,10 @@ def spot_of(error: BaseException) -> Spot | None:
             users = here
     if users is None and body is not None and not body.file.startswith(_OURS):
         users = body
-    return users or getattr(vars(BaseException)["__cause__"].__get__(error), "spot", None)
+    if users is not None and users.file != _CARRIED:
+        return users
+    # Dask brings a traceback along, of frames made anew that do not know where their functions begin
+    return getattr(vars(BaseException)["__cause__"].__get__(error), "spot", None) or users
 
 
 def _is_library(file: str) -> bool:

@@ -177,3 +177,10 @@ def test_a_task_that_fails_in_a_process_says_where_in_its_file(code: str, line: 
     flow.run(executor="processes", show=False)
     assert flow.last_run is not None
     assert flow.last_run.story(fallen).why.startswith(f"It failed at etl.py:{line}: ZeroDivisionError")
+
+
+def test_what_a_worker_told_counts_more_than_a_traceback_that_was_made_anew() -> None:
+    body = in_main(CALLS)
+    error = carried(body)
+    made_anew = code_in("<dynamic-code>", "def helper():\n    return 1 / 0\nbody = helper\n")
+    assert place_of(error.with_traceback(raised_by(made_anew).__traceback__), body) == "at etl.py:3"
