@@ -66,22 +66,25 @@ async function buildPages() {
 /** A prebuilt extension is a folder with two manifests and a script that sets a module-federation container. */
 function writeLabextension(script) {
   // JupyterLab's server lets browsers keep files of extensions, so a changed script needs a changed name.
+  for (const part of ["static", "schemas"]) rmSync(join(LAB, part), { recursive: true, force: true });
   const hash = createHash("sha256").update(script).digest("hex").slice(0, 12);
   const load = `static/remoteEntry.${hash}.js`;
+  // The server looks for the settings of plugin `name:plugin` here.
+  write(join(LAB, "schemas", name, "plugin.json"), readFileSync(join(HERE, "schema", "plugin.json"), "utf8"));
+  write(join(LAB, "schemas", name, "package.json.orig"), JSON.stringify({ name, version })); // for their version
   const manifest = {
     name,
     version,
     description,
     license,
     keywords: ["jupyterlab-extension"],
-    jupyterlab: { extension: true, outputDir: ".", _build: { load, extension: "./extension" } },
+    jupyterlab: { extension: true, outputDir: ".", schemaDir: "schemas", _build: { load, extension: "./extension" } },
   };
   const install = {
     packageManager: "python",
     packageName: name,
     uninstallInstructions: `Use your Python package manager (pip, conda, …) to uninstall the package ${name}`,
   };
-  rmSync(join(LAB, "static"), { recursive: true, force: true });
   write(join(LAB, load), script);
   write(join(LAB, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   write(join(LAB, "install.json"), `${JSON.stringify(install, null, 2)}\n`);
@@ -101,10 +104,12 @@ async function main() {
   await build();
   if (!process.argv.includes("--watch")) return;
   let timer;
-  watch(join(HERE, "src"), { recursive: true }, () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => build().catch((error) => console.error(error.message)), 50);
-  });
+  for (const sources of ["src", "schema"]) {
+    watch(join(HERE, sources), { recursive: true }, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => build().catch((error) => console.error(error.message)), 50);
+    });
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -21,6 +21,7 @@ OLDEST_NODE = 18
 # One file of each bundle: when these are younger than every source, so is the rest.
 BUILT = (
     "flowbook/labextension/package.json",
+    "flowbook/labextension/schemas/jupyter-flowbook/plugin.json",
     "flowbook/notebook/static/page.js",
     "flowbook/notebook/static/widget.js",
 )
@@ -76,9 +77,10 @@ def is_built(root: Path) -> bool:
 
 
 def sources(root: Path) -> list[Path]:
-    """List the files in js/ that a bundle is made of: the TypeScript, the builder, the names of packages."""
+    """List the files in js/ that a bundle is made of: TypeScript, settings, the builder, the names of packages."""
     scripts = [root / "js" / name for name in ("build.mjs", "package.json", "package-lock.json")]
-    return [path for path in (*scripts, *(root / "js" / "src").rglob("*")) if path.is_file()]
+    folders = [root / "js" / name for name in ("src", "schema")]
+    return [path for path in (*scripts, *(one for folder in folders for one in folder.rglob("*"))) if path.is_file()]
 
 
 def find_node() -> tuple[list[str], list[str]]:

@@ -30,6 +30,17 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
         ["x = []", "x.append(1)", "print(x)"],
         {"0-1 data x", "1-2 data x"},
     ),
+    ("annotations in a class are read", ["class A: pass", "class B:\n    a: A\n    b: int = 1"], {"0-1 data A"}),
+    (
+        "what a cache tells is another answer after each call",
+        ["@lru_cache\ndef f(x): return x", "f(1)", "f(2)", "f.cache_info()", "f(3)"],
+        {"0-1 data f", "0-2 data f", "0-3 data f", "1-3 order f", "2-3 order f", "3-4 data f"},
+    ),
+    (
+        "a connection answers one question at a time",
+        ["import sqlite3", "c = sqlite3.connect('x.db')", "def ask(q): return c.execute(q)", "ask('1')", "ask('2')"],
+        {"0-1 data sqlite3", "1-3 data c", "2-3 data ask", "3-4 data c", "2-4 data ask"},
+    ),
     (
         "readers of the old version come first",
         ["x = []", "n = len(x)", "x += [1]", "m = len(x)"],
@@ -507,3 +518,23 @@ def test_edges_go_down_once_for_each_two_cells_and_give_a_reason(cells: list[str
         assert edge.reason
         assert edge.names == tuple(sorted(edge.names))
     assert found == sorted(found, key=lambda e: (e.downstream, e.upstream))
+
+
+@pytest.mark.parametrize(
+    ("code", "calls"),
+    [
+        ("sorted(f)", False),
+        ("max(f, 3)", False),
+        ("sorted(rows, key=f)", True),
+        ("min(rows, **f)", True),
+        ("list(map(f, rows))", True),
+        ("list(map(str, f))", False),
+        ("list(filter(f, rows))", True),
+    ],
+)
+def test_of_what_sorting_and_the_like_are_given_only_the_function_is_called(code: str, *, calls: bool) -> None:
+    cells = ["rows = [[1]]", "def f(x):\n    x.append(1)\n    return x", code]
+    found = [one for one in dependencies(cells) if (one.upstream, one.downstream) == (0, 2)]
+    names = analyse(code)
+    assert any(call.function == "f" for call in names.calls) is calls
+    assert bool(found) is ("rows" in code)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
 from flowbook.hashing import token
+from flowbook.notebook.again import Again
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.locking import alone
 from flowbook.notebook.settings import Settings, read_settings
 from flowbook.notebook.shelf import Shelf
 from flowbook.notebook.versions import Problem, problems
+from flowbook.sources import dependencies
 from flowbook.states import State, Success
 from flowbook.view.feed import Feed
 
@@ -310,7 +312,9 @@ class Notebook:
             wanted = ancestry(flow, goal)
             kept = {task: state for task, state in self._fresh(flow).items() if task in wanted and task is not goal}
         elif from_failed:
-            kept = self._fresh(flow)
+            again = self.again(name)
+            fresh = self._fresh(flow).items()
+            kept = {task: state for task, state in fresh if isinstance(task, CellTask) and task.cell.id not in again}
         self._check_problems(name, {task.name for task in wanted - kept.keys()})
         if kept:
             options["task_states"] = kept
@@ -411,6 +415,34 @@ class Notebook:
             ):
                 kept[task] = known.state
         return kept
+
+    @alone
+    def again(self, name: str = DEFAULT_FLOW) -> dict[str, str]:
+        """Tell which cells, by id, run when the flow goes on with `run(from_failed=True)`, and why."""
+        first, cells = self.settings(name).read(), self.ordered(name)
+        if not cells:
+            return {}
+        read = [*first, *(cell.names for cell in cells)]
+        titles = [*("the parameters" for _ in first), *(f"task {cell.name}" for cell in cells)]
+        plan = Again(read, titles, dependencies(read))
+        kept = {task.cell.id for task in self._fresh(self.flow(name)) if isinstance(task, CellTask)}
+        places = {cell.id: place for place, cell in enumerate(cells, len(first))}
+        plan.changes = {place: plan.changed_by(place) for one, place in places.items() if one in self._ended}
+        for cell in cells:
+            if cell.id not in kept:
+                plan.add(places[cell.id], self._why_again(cell))
+        plan.follow()
+        return {cell.id: plan.reasons[places[cell.id]] for cell in cells if places[cell.id] in plan.reasons}
+
+    def _why_again(self, cell: TaskCell) -> str:
+        known = self._ended.get(cell.id)
+        if known is None:
+            return "it has not run"
+        if not isinstance(known.state, Success):
+            return "it did not end well"
+        if self._is_dirty(cell):
+            return "its text has changed"
+        return "something before it was changed, or ran again"
 
     def _serials(self, flow: Flow, tasks: Iterable[Task]) -> dict[str, int]:
         """Return which of its endings each task is at; a parameter, which of its values."""

@@ -1,8 +1,7 @@
-"""Verbs of the command line for notebook files: ``flowbook run``, ``flowbook explain``."""
+"""Verbs of the command line for notebook files: ``flowbook run``, ``flowbook explain``, ``flowbook convert``."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import os
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from flowbook.notebook.documents import CodeCell, Document
     from flowbook.states import State
 
-__all__ = ["explain", "run"]
+__all__ = ["convert", "explain", "run"]
 
 _NOTEBOOK = click.Path(dir_okay=False, path_type=Path)
 # How many dependencies of a cell `explain` writes out.
@@ -40,6 +39,9 @@ _LISTED = 12
 )
 @click.option("--to", metavar="CELL", help="Run only what this cell needs, and the cell; its number, name or id.")
 @click.option("--from-failed", is_flag=True, help="Go on where the last run failed: keep the cells that ended well.")
+@click.option(
+    "--cache", is_flag=True, help="Take cells from the cache whose code and inputs are unchanged; keep others."
+)
 @click.option("-o", "--output", type=_NOTEBOOK, help="Write the executed notebook to this file.")
 @click.option("--html", type=_NOTEBOOK, help="Write the picture of the run to this file, one HTML page.")
 @click.pass_context
@@ -51,6 +53,7 @@ def run(
     executor: str,
     to: str | None,
     from_failed: bool,  # noqa: FBT001 - click gives it by name
+    cache: bool,  # noqa: FBT001 - likewise
     output: Path | None,
     html: Path | None,
 ) -> None:
@@ -62,20 +65,18 @@ def run(
 
     A cell tagged "parameters" says what -p can change: flowbook run report.ipynb -p days=30
     """
-    if executor not in {"local", "threads"}:
-        _refuse(
-            f"--executor {executor} cannot run the cells of a notebook yet, since they share one namespace. "
-            "Use --executor local or --executor threads."
-        )
     with _refusals():
         flow = _flow(notebook, to)
         values = _values(flow, given)
+        flow.keeps_cells = cache
         run_it = functools.partial(asked.obj, flow, executor=executor, parameters=values)
         state = _going_on(flow, values, run_it) if from_failed else run_it()
+        for line in flow.last_cache.told() if flow.last_cache is not None else ():
+            click.echo(line)
         failures = flow.failures()
         for line in failures:
             click.echo(f"✗ {line}", err=True)
-        for line in _not_run(flow, state):
+        for line in (*_not_run(flow, state), *flow.left_running()):
             click.echo(f"⚑ {line}", err=True)
         _write(flow, output, html)
         is_well = state.is_successful() and not _unexpected(flow)
@@ -98,6 +99,46 @@ def explain(notebook: Path) -> None:
     for line in explained(document):
         click.echo(line)
     sys.exit(1 if any(cell.problem is not None for cell in document.cells) else 0)
+
+
+@click.command()
+@click.argument("source", type=_NOTEBOOK)
+@click.argument("target", type=_NOTEBOOK)
+@click.option("--force", is_flag=True, help="Write over TARGET when it is there already.")
+def convert(source: Path, target: Path, force: bool) -> None:  # noqa: FBT001 - click gives it by name
+    r"""Write the notebook SOURCE as a script, or the script SOURCE as a notebook; nothing is run.
+
+    \b
+    flowbook convert report.ipynb report.py     functions with @task, and the flow that runs them to the same end
+    flowbook convert report.py report.ipynb     each of them a cell; a script made by convert is that notebook again
+    """
+    kinds = source.suffix.lower(), target.suffix.lower()
+    if kinds not in {(".ipynb", ".py"), (".py", ".ipynb")}:
+        _refuse(f"{source} to {target}: one of the two is a notebook (.ipynb), and the other one a script (.py).")
+    if target.exists() and not force:
+        _refuse(f"{target} is there already. Write over it with --force, or give another name.")
+    with _refusals():
+        text = _script_text(source) if kinds[0] == ".ipynb" else _converted_notebook(source)
+    try:
+        _replace(target, lambda: text)
+    except OSError as error:
+        _refuse(f"{target} cannot be written: {error.strerror}.")
+    runs = f"python {target}" if kinds[1] == ".py" else f"flowbook run {target}"
+    click.echo(f"Written: {target}. Run it: {runs}")
+
+
+def _script_text(source: Path) -> str:
+    from flowbook.notebook.documents import read_document
+    from flowbook.notebook.scripts import script_of_document
+
+    return script_of_document(read_document(source))
+
+
+def _converted_notebook(source: Path) -> str:
+    from flowbook.notebook.files import written_node
+    from flowbook.notebook.script_cells import notebook_of_script
+
+    return written_node(notebook_of_script(source))
 
 
 def explained(document: Document) -> Iterator[str]:
@@ -123,6 +164,23 @@ def explained(document: Document) -> Iterator[str]:
     yield "\nWhat may run side by side:"
     for step, layer in enumerate(layers, 1):
         yield f"  {step}. {', '.join(titled(document.cells[position]) for position in layer)}"
+    yield from _where(document)
+
+
+def _where(document: Document) -> Iterator[str]:
+    """Tell which cells may run in a process of their own, and why others may not."""
+    from flowbook.notebook.apart import Apart
+
+    apart, numbers = Apart(document), [cell.number for cell in document.cells]
+    by_reason: dict[str, list[str]] = {}
+    for position, number in enumerate(numbers):
+        by_reason.setdefault(apart.reason(position), []).append(str(number))
+    own = ", ".join(by_reason.pop("", ["none"]))
+    yield f"\nWith --executor processes, in processes of their own if all that they use can be copied, cells: {own}"
+    if by_reason:
+        yield "In the kernel process, since it"
+    for reason, cells in by_reason.items():
+        yield f"  {reason}: cell{'s' * (len(cells) > 1)} {', '.join(cells)}"
 
 
 def titled(cell: CodeCell) -> str:
@@ -180,7 +238,7 @@ def _keep(flow: DocumentFlow, values: dict[str, Any], *, is_well: bool) -> None:
 
 
 def _values(flow: DocumentFlow, given: Iterable[str]) -> dict[str, Any]:
-    """Read NAME=VALUE; a value is what its text says in Python or JSON, else the text."""
+    """Read NAME=VALUE as forms and command lines of all flows are read, see `Flow.parse_parameters`."""
     texts: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
@@ -191,14 +249,7 @@ def _values(flow: DocumentFlow, given: Iterable[str]) -> dict[str, Any]:
     if texts.keys() - known:
         hint = "" if known else ' Tag the cell that sets it "parameters".'
         _refuse(flow.unknown_parameters(sorted(texts)) + hint)
-    return {name: _value(text) for name, text in texts.items()}
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return {"true": True, "false": False, "null": None}.get(text, text)
+    return flow.parse_parameters(texts) if texts else {}
 
 
 def _unexpected(flow: DocumentFlow) -> list[str]:

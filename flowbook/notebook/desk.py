@@ -43,9 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "open_desk", "run_orders"]
 
-# How much output of a cell (characters of JSON) is told at once, a hundred times a minute: more is told less often.
+# How much output of a cell (characters) is told at once, a hundred times a minute: more is told less often, so that
+# what goes to a page while a cell writes stays within so much a second.
 _LIGHT = 20_000
 _HEAVY_PAUSE = 2.0
+_A_SECOND = 500_000
 
 
 class Desk:
@@ -81,6 +83,13 @@ class Desk:
         else:
             self._questions.append(message)
 
+    def joined(self) -> None:
+        """Tell a page that came during a run, or was loaded again, what cells have printed and shown in it before."""
+        run = self.run
+        if run is not None and not run.state.is_finished():
+            for task in run.runner.plan.tasks:
+                self._note_output(str(getattr(task, "cell_id", "")))
+
     def touch(self) -> None:
         """Note that something about the flow has changed."""
         self._is_news = True
@@ -110,7 +119,10 @@ class Desk:
         basis = self._see(asked)
         if basis == "nothing":
             run = self._latest()
-            return NotebookLook(self.seq, at, basis, run.flow.name if run else "", run.id if run else "", None, ())
+            given = run.runner.parameters if run else {}
+            fields = tuple(fields_of(run.flow, lambda name: given.get(name, ...))) if run else ()
+            name, run_id = (run.flow.name, run.id) if run else ("", "")
+            return NotebookLook(self.seq, at, basis, name, run_id, None, (), fields=fields)
         if basis == "document":
             flow: Flow | None = self.live.flow
             cells = document_looks(self.live)
@@ -173,8 +185,9 @@ class Desk:
             if outputs is None:
                 self._written.pop(cell, None)
                 continue
-            is_heavy = outputs.size > _LIGHT
-            if is_heavy and not is_over and time.monotonic() < since + _HEAVY_PAUSE:
+            size = outputs.size
+            pause = max(_HEAVY_PAUSE, size / _A_SECOND) if size > _LIGHT else 0.0
+            if not is_over and time.monotonic() < since + pause:
                 continue
             self._written.pop(cell, None)
             yield CellOutputs(run.id, cell, json.dumps(outputs.saved(), default=str))
@@ -195,17 +208,33 @@ class Desk:
         with self._lock:
             basis = self._see(self.asked)
             flow = self.live.flow if basis == "document" else self.tasks.brought_up_to_date(to)
+        if basis == "nothing" and (run := self._latest()) is not None:
+            return self._once_more(run, parameters, from_failed=from_failed)
         if flow is None or basis == "nothing":
             msg = "the notebook has no cells to run. Write some code, or begin a cell with %%task."
             raise FlowError(msg)
         given = {name: value for name, value in parameters.items() if value != "" or _takes_empty(flow, name)}
         values = {name: flow.parse_parameters(given)[name] for name in given} if given else {}
+        # On threads, unless the flow names another executor: in the main thread a cell that runs would keep the
+        # run from hearing a button until it has ended.
+        how: dict[str, Any] = {"show": self.follow, **({"executor": "threads"} if flow.executor is None else {})}
         try:
             if basis == "document":
-                return self.live.run(to=to, from_failed=from_failed, parameters=values, show=self.follow)
-            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, show=self.follow)
+                return self.live.run(to=to, from_failed=from_failed, parameters=values, **how)
+            return self.tasks.run(to=to, from_failed=from_failed, parameters=values, **how)
         finally:
             self.touch()
+
+    def _once_more(self, run: FlowRun, parameters: Mapping[str, str], *, from_failed: bool) -> State:
+        """Run a flow again that was built from functions, or go on where its run has failed."""
+        flow = run.flow
+        if from_failed and run.state.is_finished() and not run.state.is_successful():
+            again = run.resume()
+            self.follow(again)
+            return again.wait()
+        values = flow.parse_parameters(dict(parameters)) if parameters else run.runner.parameters
+        state: State = flow.run(values, run_on_schedule=False, show=self.follow)
+        return state
 
     def follow(self, run: FlowRun) -> None:
         """Tell pages about a run from its beginning on."""

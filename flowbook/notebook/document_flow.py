@@ -10,27 +10,37 @@ from __future__ import annotations
 import contextlib
 import copy
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import TYPE_CHECKING, Any, cast
 
-from flowbook.contexts import context
+from flowbook.contexts import context, current_frame
+from flowbook.engine.executors import executor_of
+from flowbook.engine.journey import WorkerLost
 from flowbook.errors import FlowError, shown
 from flowbook.flows import Flow
+from flowbook.hints import may_fit
+from flowbook.notebook.apart import FROM_CACHE, IN_PROCESS, Apart, in_kernel
 from flowbook.notebook.cells import Made
 from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
 from flowbook.notebook.kept import KeptRun, take_back
 from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.refusals import told_of_exit
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.parameters import Parameter
+from flowbook.signals import ENDRUN
 from flowbook.sources import dependencies, outputs, temporaries
-from flowbook.states import Success
+from flowbook.states import Cached, Success
 from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping
 
+    from flowbook.engine.executors import DaskExecutor, Executor
     from flowbook.engine.flow_run import FlowRun
+    from flowbook.notebook.cell_cache import CellCache
+    from flowbook.notebook.workers import CellProcesses
     from flowbook.states import State
 
 __all__ = ["DocumentFlow", "DocumentRun", "DocumentTask", "flow_of_document", "until"]
@@ -50,6 +60,8 @@ class DocumentRun:
         outputs: what each cell printed and showed, by cell id.
         errors: in which cells ended that failed, by cell id.
         ended: when each cell began and ended, by cell id.
+        elsewhere: what runs cells in other processes, while a run has such.
+        places: where each cell ran and why there, in a sentence, when there was a choice; by cell id.
 
     """
 
@@ -60,6 +72,13 @@ class DocumentRun:
         self.outputs: dict[str, Outputs] = {}
         self.errors: dict[str, BaseException] = {}
         self.ended: dict[str, tuple[dt.datetime, dt.datetime]] = {}
+        self.elsewhere: CellProcesses | None = None
+        self.places: dict[str, str] = {}
+
+    @functools.cached_property
+    def apart(self) -> Apart:
+        """Which cells may run in a process of their own."""
+        return Apart(self.document)
 
     @property
     def names(self) -> dict[str, Any]:
@@ -76,7 +95,7 @@ class DocumentRun:
         made = self.outputs[cell.id] = self.new_outputs(cell)
         begun = dt.datetime.now(dt.timezone.utc)
         try:
-            self.interpreter.run(cell, made, private)
+            self._run(cell, made, private)
         except BaseException as error:
             self.errors[cell.id] = error
             if not isinstance(error, Exception) or "raises-exception" not in cell.tags:
@@ -84,6 +103,21 @@ class DocumentRun:
         finally:
             self.ended[cell.id] = (begun, dt.datetime.now(dt.timezone.utc))
         self.interpreter.namespace.update(given)
+
+    def _run(self, cell: CodeCell, made: Outputs, private: frozenset[str]) -> None:
+        __tracebackhide__ = True
+        if self.elsewhere is not None:
+            try:
+                reason = self.elsewhere.run(cell, made, private)
+            except WorkerLost as error:
+                made.error("WorkerLost", str(error), [f"WorkerLost: {error}"])
+                raise
+            self.places[cell.id] = in_kernel(reason) if reason else IN_PROCESS
+            if self.elsewhere.cache is not None and cell.id in self.elsewhere.cache.taken:
+                self.places[cell.id] = FROM_CACHE
+            if not reason:
+                return
+        self.interpreter.run(cell, made, private)
 
 
 class DocumentTask(Task):
@@ -119,7 +153,14 @@ class DocumentTask(Task):
             msg = "a cell of a notebook runs as part of its flow: flow.run()."
             raise RuntimeError(msg)
         given = {name: value for name, value in inputs.items() if name in self.parameters and value is not ...}
-        run.run(self.cell, self.private, given)
+        if run.interpreter.is_for_driver(self.cell):
+            frame: Any = current_frame()
+            frame.runner.errands.do(lambda: run.run(self.cell, self.private, given))
+        else:
+            run.run(self.cell, self.private, given)
+        if (place := run.places.get(self.cell.id)) is not None:
+            ended = Cached if place == FROM_CACHE else Success
+            raise ENDRUN(ended(place, result=self._made(run)))  # the story says it
         return self._made(run)
 
     def kept_state(self, run: DocumentRun) -> State:
@@ -139,6 +180,8 @@ class DocumentFlow(Flow):
     Attributes:
         document: the notebook.
         last_document_run: the namespace and the outputs of the last run.
+        keeps_cells: take cells from the cache whose code and inputs are unchanged, and keep what the others make.
+        last_cache: what the last run took from there, and why not more.
 
     """
 
@@ -146,6 +189,8 @@ class DocumentFlow(Flow):
         super().__init__(name)
         self.document = document
         self.last_document_run: DocumentRun | None = None
+        self.keeps_cells = False
+        self.last_cache: CellCache | None = None
         self._is_there = False
 
     def run(self, /, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
@@ -217,19 +262,37 @@ class DocumentFlow(Flow):
             surroundings.leave()
 
     def _in_namespace(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        name = getattr(kwargs.get("executor"), "name", kwargs.get("executor"))
-        if name not in {None, "local", "threads"}:
-            msg = (
-                f"executor={shown(name)} cannot run the cells of a notebook, since they share one namespace. "
-                'Use "local" or "threads".'
-            )
-            raise FlowError(msg)
         given = dict(kwargs.get("context") or {})
         if _RUN not in given:
             is_kept = bool(kwargs.get("task_states")) or kwargs.get("state") is not None
             given[_RUN] = self._names_for_run(is_kept=is_kept)
         self.last_document_run = given[_RUN]
-        return {**kwargs, "context": given}
+        return {**kwargs, "context": given, "executor": self._executor(kwargs.get("executor"), given[_RUN])}
+
+    def _executor(self, wanted: Any, run: DocumentRun) -> Executor:
+        """Return what drives a run: the names are here, so cells that run elsewhere must be sent from here."""
+        executor = executor_of(wanted if wanted is not None else self.executor)
+        if executor.name in {"local", "threads"} and not self.keeps_cells:
+            return executor
+        if executor.name in {"local", "threads", "processes"}:
+            from flowbook.notebook.cell_cache import CellCache  # noqa: PLC0415 - loaded by those who use it
+            from flowbook.notebook.workers import CellExecutor  # noqa: PLC0415 - likewise
+
+            self.last_cache = CellCache(self.document, run.apart) if self.keeps_cells else None
+            here = None if executor.name == "processes" else executor
+            return CellExecutor(run, getattr(executor, "workers", 1), self.last_cache, here)
+        if executor.name == "dask":
+            from flowbook.notebook.dask_cells import DaskCellExecutor  # noqa: PLC0415 - likewise
+
+            if self.keeps_cells:
+                msg = "cells that run on Dask workers are not kept. Keep them with the executor processes, or threads."
+                raise FlowError(msg)
+            return DaskCellExecutor(run, cast("DaskExecutor", executor))
+        msg = (
+            f"executor={shown(executor.name)} cannot run the cells of a notebook, since their names are in this "
+            'process. Use "local", "threads", "processes" or "dask".'
+        )
+        raise FlowError(msg)
 
     def _names_for_run(self, *, is_kept: bool) -> DocumentRun:
         """Return what the cells of the next run share: names of their own, or those of the run before."""
@@ -255,7 +318,33 @@ class DocumentFlow(Flow):
                 name = "" if cell.name == f"cell {cell.number}" else f" {shown(cell.name, 60)}"
                 line = line_of(error, run.interpreter.filename(cell.number))
                 place = f"cell {cell.number}{name}" + (f", line {line}" if line else "")
-                found.append(f"{place}: {type(error).__name__}: {' '.join(words_of(error).split())[:500]}")
+                found.append(f"{place}: {type(error).__name__}: {' '.join(self._told(cell, error).split())[:500]}")
+        return found
+
+    def _told(self, cell: CodeCell, error: BaseException) -> str:
+        """Return what an error says, and what the notebook has to say about it."""
+        if isinstance(error, SystemExit):
+            return told_of_exit(error)
+        if isinstance(error, EOFError) and not str(error):
+            return "it asks a person, and nobody is there when a notebook runs as a flow."
+        words, name = words_of(error), getattr(error, "name", None)
+        if not isinstance(error, NameError) or not isinstance(name, str):
+            return words
+        cells = self.document.cells
+        above = [one for one in cells if one.number < cell.number and name in one.names.deletes]
+        below = [one for one in cells if one.number > cell.number and name in one.names.writes]
+        if above:
+            return f"{words}: cell {above[-1].number} deletes it"
+        return f"{words}: cell {below[0].number}, further down, is the first to make it" if below else words
+
+    def left_running(self) -> list[str]:
+        """Tell which cells of the last run have started threads that still run."""
+        run, found = self.last_document_run, []
+        for cell in self.document.cells:
+            outputs = run.outputs.get(cell.id) if run is not None else None
+            names = [thread.name for thread in outputs.threads if thread.is_alive()] if outputs is not None else []
+            if names:
+                found.append(f"cell {cell.number} has left running: {', '.join(names[:5])}. It ends with the program")
         return found
 
     def executed(self) -> Any:
@@ -303,7 +392,10 @@ def flow_of_document(
     flow = kind(name or document.path.stem, document)
     read = [cell.names for cell in document.cells]
     values = document.parameters
-    parameters = {key: flow.add_task(Parameter(key, default=value, required=False)) for key, value in values.items()}
+    parameters = {
+        key: flow.add_task(Parameter(key, default=value, required=False, type=_type(document, key, value)))
+        for key, value in values.items()
+    }
     tasks: list[DocumentTask] = []
     for cell, made, private in zip(document.cells, outputs(read), temporaries(read), strict=True):
         own = frozenset(values) & cell.names.writes if cell.is_parameters else frozenset()
@@ -322,6 +414,12 @@ def flow_of_document(
         if not any(edge.upstream_task is upstream for edge in flow.edges_to(downstream)):
             flow.add_edge(upstream, downstream)
     return flow
+
+
+def _type(document: Document, name: str, default: Any) -> Any:
+    """Return the type a parameter is annotated with, when its own default is of it."""
+    wanted = document.parameter_types.get(name)
+    return wanted if wanted is None or default is None or may_fit(type(default), wanted) else None
 
 
 def until(document: Document, cell: CodeCell) -> Document:

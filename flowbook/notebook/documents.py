@@ -7,6 +7,7 @@ cells without ids get some.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import json
 import re
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.errors import FlowError, shown
 from flowbook.notebook.files import read_node
 from flowbook.sources import CellNames, CellSyntaxError, Dependency, analyse, dependencies
+from flowbook.sources.magics import parse_cell
 
 if TYPE_CHECKING:
     import os
@@ -85,6 +87,15 @@ class Document:
         return found
 
     @property
+    def parameter_types(self) -> dict[str, Any]:
+        """The types which cells tagged `parameters` annotate their names with, as far as these are builtin ones."""
+        found: dict[str, Any] = {}
+        for cell in self.cells:
+            if cell.is_parameters and cell.problem is None:
+                found.update(_annotated(cell.source))
+        return found
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The names which cells tagged `parameters` set, with their values where the text tells them (else `...`)."""
         found: dict[str, Any] = {}
@@ -135,7 +146,8 @@ def _document(path: Path, text: str) -> Document:
     try:
         node = read_node(text)
     except json.JSONDecodeError as error:
-        msg = f"{path} is not a notebook: line {error.lineno} is not JSON ({error.msg})."
+        place = f"line {error.lineno} is not JSON ({error.msg})" if text.strip() else "it is empty"
+        msg = f"{path} is not a notebook: {place}. A notebook is what Jupyter saves as .ipynb."
         raise FlowError(msg) from None
     except Exception as error:  # noqa: BLE001 - nbformat says in many ways that something is no notebook
         words = re.sub(r"\s+", " ", str(error))[:200]
@@ -160,11 +172,8 @@ def document_of(node: Any, path: Path) -> Document:
 def _cells(node: Any) -> list[CodeCell]:
     found: list[CodeCell] = []
     used: set[str] = set()
-    ids: set[str] = set()
+    _give_ids(node.cells)
     for place, cell in enumerate(node.cells):
-        if not cell.get("id") or cell["id"] in ids:
-            cell["id"] = f"cell-{place}"  # the same at each reading, unlike nbformat's
-        ids.add(cell["id"])
         if cell.cell_type != "code" or not cell.source.strip():
             continue
         ours = cell.metadata.get("flowbook", {})
@@ -182,6 +191,18 @@ def _cells(node: Any) -> list[CodeCell]:
     if not any(cell.metadata.get("id") for cell in node.cells) and (node.nbformat, node.nbformat_minor) < (4, 5):
         node.nbformat, node.nbformat_minor = 4, 5  # cells have ids now
     return found
+
+
+def _give_ids(cells: Any) -> None:
+    """Give each cell an id of its own; the same ones at each reading, unlike nbformat's."""
+    known = {cell.get("id") for cell in cells}
+    ids: set[str] = set()
+    for place, cell in enumerate(cells):
+        if not cell.get("id") or cell["id"] in ids:
+            wanted = (f"cell-{place}", *(f"cell-{place}-{number}" for number in range(2, len(cells) + 3)))
+            cell["id"] = next(one for one in wanted if one not in known)
+            known.add(cell["id"])
+        ids.add(cell["id"])
 
 
 @functools.lru_cache(4096)
@@ -214,7 +235,7 @@ def _first_comment(source: str) -> str:
 def _assigned(source: str) -> dict[str, Any]:
     """Return the names a cell assigns at its top level, with their values where they are literals."""
     found: dict[str, Any] = {}
-    for statement in ast.parse(source).body:
+    for statement in parse_cell(source):
         targets: list[ast.expr] = []
         if isinstance(statement, ast.Assign):
             targets = statement.targets
@@ -227,3 +248,36 @@ def _assigned(source: str) -> dict[str, Any]:
                 except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                     found[target.id] = ...
     return found
+
+
+def _annotated(source: str) -> dict[str, Any]:
+    """Return the names a cell annotates at its top level, with their types where these need no import."""
+    found: dict[str, Any] = {}
+    for statement in parse_cell(source):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            with contextlib.suppress(TypeError, KeyError):  # what only running the notebook could tell
+                found[statement.target.id] = _type(statement.annotation)
+    return found
+
+
+_TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, str, list, dict, tuple, set)}
+
+
+def _type(written: ast.expr | None) -> Any:
+    """Return the type an annotation means; its text is read and never run."""
+    match written:
+        case ast.Constant(value=None):
+            return None
+        case ast.Constant(value=str(text)):
+            return _type(ast.parse(text, mode="eval").body)
+        case ast.Name(id=name):
+            return _TYPES[name]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _type(left) | _type(right)
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=parts)):
+            return _type(value)[tuple(_type(part) for part in parts)]
+        case ast.Subscript(value=value, slice=part):
+            return _type(value)[_type(part)]
+        case _:
+            msg = "no builtin type"
+            raise TypeError(msg)

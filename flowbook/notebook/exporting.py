@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flowbook.notebook.cells import TaskCell
     from flowbook.tasks.base import Task
 
-__all__ = ["script_of"]
+__all__ = ["function_names", "function_text", "script_of"]
 
 
 def script_of(book: Notebook, name: str) -> str:
@@ -46,12 +46,12 @@ def script_of(book: Notebook, name: str) -> str:
     if len(shared) == len(cells):
         shared = set()  # a flow has tasks
     tasks = [task for task in flow.sorted_tasks() if isinstance(task, CellTask) and task.cell.id not in shared]
-    words = _words([*flow.parameters(), *tasks], {one for cell in names for one in cell.writes | cell.reads})
+    words = function_names([*flow.parameters(), *tasks], {one for cell in names for one in cell.writes | cell.reads})
     blocks = [_head(name, book, tasks)]
     blocks += [f"# {cell.name}\n{cell.code.strip()}" for cell in cells if cell.id in shared]
     blocks += [_setter(words[one], one.name) for one in _given(flow)]
     places = {cell.id: place for place, cell in enumerate(cells)}
-    blocks += [_function(task, words[task], private[places[task.cell.id]]) for task in tasks]
+    blocks += [function_text(task, words[task], private[places[task.cell.id]]) for task in tasks]
     options = book.settings(name).options
     if options:
         blocks.append(f"# settings of the flow\n{book.settings(name).code.strip()}")
@@ -94,8 +94,14 @@ def _check(cell: TaskCell) -> None:
             raise FlowError(msg)
 
 
-def _words(tasks: list[Task], taken: set[str]) -> dict[Task, str]:
-    """Return a name for the function of each task, which no cell uses."""
+def function_names(tasks: list[Task], taken: set[str]) -> dict[Task, str]:
+    """Return a name for the function of each task, which no cell uses.
+
+    Args:
+        tasks: those of cells, and parameters.
+        taken: names that cells use.
+
+    """
     taken = taken | {"flow", "task", "Flow", "Parameter", "triggers", "timedelta"}
     found: dict[Task, str] = {}
     for one in tasks:
@@ -119,7 +125,15 @@ def _head(name: str, book: Notebook, tasks: list[CellTask]) -> str:
     return "\n".join(lines)
 
 
-def _function(task: CellTask, word: str, private: frozenset[str]) -> str:
+def function_text(task: CellTask, word: str, private: frozenset[str]) -> str:
+    """Return the function that does what a cell does.
+
+    Args:
+        task: of the cell.
+        word: the name of the function.
+        private: the names that the cell makes for itself alone; they stay in the function.
+
+    """
     cell = task.cell
     names = cell.names
     made = (names.writes | names.maybe_writes | names.deletes | names.imports | _bound(cell.code)) - private

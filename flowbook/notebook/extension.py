@@ -8,6 +8,7 @@ from IPython import get_ipython
 
 from flowbook.errors import FlowError
 from flowbook.notebook.book import notebook
+from flowbook.notebook.comms import register_targets
 from flowbook.notebook.magics import FlowbookMagics
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ __all__ = ["current", "load"]
 
 
 def load(shell: Any) -> None:
-    """Register the magics in a shell."""
+    """Register the magics in a shell, and let its page ask about the flow of its cells."""
     shell.register_magics(FlowbookMagics(shell))
     if getattr(shell, "kernel", None) is not None:
+        register_targets()
         shell.events.register("pre_run_cell", lambda _info: _delete(shell))
 
 

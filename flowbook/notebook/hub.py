@@ -59,6 +59,9 @@ class Office(Protocol):
     def hear(self, message: Document | AskTask) -> None:
         """Note what a page says."""
 
+    def joined(self) -> None:
+        """Note that a page has come, which has missed what was told before."""
+
     def news(self) -> Iterable[ToView]:
         """Return what pages have to be told."""
 
@@ -155,6 +158,9 @@ class Hub:
         """Send all messages to a browser from now on."""
         self.channels[name] = channel
         self.has_linked = True
+        if self.desk is not None:
+            self.desk.joined()
+            self.ring()
 
     def unlink(self, name: str) -> None:
         """Forget a browser that is gone."""

@@ -14,6 +14,7 @@ import contextvars
 import inspect
 import io
 import linecache
+import re
 import shutil
 import sys
 import tempfile
@@ -31,6 +32,8 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
+from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
+from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
@@ -42,6 +45,10 @@ if TYPE_CHECKING:
 __all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
 
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
+
+
+# What works on the main thread only, or tells threads apart.
+_OF_MAIN_THREAD = re.compile(r"\b(signal\.\w+|import signal|tkinter|turtle|main_thread|current_thread|get_ident)\b")
 
 
 class _Displays(DisplayPublisher):
@@ -96,11 +103,11 @@ class Interpreter:
         atexit.unregister(self.shell.atexit_operations)
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
-        self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)
+        self.namespace.update(exit=refuse_exit, quit=refuse_exit, input=refuse_input)
         self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
-        self._hidden = {*self.namespace, "__annotations__"}
+        self._hidden = {*self.namespace, "__annotations__", "__warningregistry__"}
 
     def _begin(self, sources: Mapping[int, str], name: str) -> None:
         self.name = name
@@ -112,6 +119,7 @@ class Interpreter:
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
+        self._carried: dict[contextvars.ContextVar[Any], Any] = {}
 
     @property
     def names(self) -> dict[str, Any]:
@@ -121,15 +129,55 @@ class Interpreter:
         }
 
     @property
+    def own_names(self) -> frozenset[str]:
+        """The names that are there before any cell."""
+        return frozenset(self._hidden)
+
+    @property
     def publisher(self) -> Any:
         """The display publisher of this process, where it is not one of ours."""
         shell = _the_shell()
         return None if isinstance(shell, _Shell | None) else shell.display_pub
 
+    def begin(self, sources: Mapping[int, str]) -> None:
+        """Forget all that cells have made, and take other texts of cells."""
+        self._sources = sources
+        for name in self.namespace.keys() - self._hidden:
+            del self.namespace[name]
+        for kept in (self._shown, self._owner, self.namespace["Out"]):
+            kept.clear()
+
+    def take(self, number: int, names: Mapping[str, Any], private: frozenset[str], shown: list[Any]) -> None:
+        """Take over what a cell has made in another process, and the value it has shown there, if any."""
+        own = Overlay(self.namespace, private)
+        for name, value in names.items():
+            own[name] = value
+        self._hand_over(number, own)
+        for value in shown:
+            self._shown[number] = self.namespace["Out"][number] = value
+
+    def shown(self, number: int) -> list[Any]:
+        """Return the value that a cell has shown, in a list; an empty one when it showed none."""
+        return [self._shown[number]] if number in self._shown else []
+
     def close(self) -> None:
         """Let go of the event loop; the names stay."""
         self._stop_loop()
         self._remove_home()
+
+    def is_for_driver(self, cell: CodeCell) -> bool:
+        """Tell whether a cell has to run on the thread that drives the run, which is the kernel's main one mostly.
+
+        Signal handlers, window systems and connections that were opened elsewhere want to be used there.
+        """
+        if _OF_MAIN_THREAD.search(cell.source):
+            return True
+        sqlite = sys.modules.get("sqlite3")
+        if sqlite is None:
+            return False
+        return any(
+            isinstance(self.namespace.get(name), (sqlite.Connection, sqlite.Cursor)) for name in cell.names.reads
+        )
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -146,7 +194,7 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher):
+        with self.as_main(), collecting(outputs, self.publisher), self.refusing(), self.across_threads():
             try:
                 self._run(cell, private)
             except BaseException as error:
@@ -172,6 +220,8 @@ class Interpreter:
             if last is not None:
                 shown = ast.Expression(last.value)
                 value = self._execute(compile(shown, filename, "eval", flags), names)
+                if value is refuse_exit:
+                    value()  # a kernel calls it when it stands alone
                 if value is not None and not is_quiet(cell.source):
                     self._show(cell.number, value)
             if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
@@ -282,6 +332,28 @@ class Interpreter:
                 self._users -= 1
                 if not self._users:
                     _leave_the_stage(self)
+
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse what cells cannot do here while a block lasts."""
+        return refusing()
+
+    @contextlib.contextmanager
+    def across_threads(self) -> Iterator[None]:
+        """Let cells on several threads find what earlier ones have set for their thread, as all have one in a kernel.
+
+        Settings of `decimal` and numpy are context variables, and connections of `sqlite3` look at their thread.
+        """
+        for variable, value in list(self._carried.items()):
+            variable.set(value)
+        before = contextvars.copy_context()
+        with any_thread_for_sqlite():
+            try:
+                yield
+            finally:
+                after = contextvars.copy_context()
+                self._carried.update(
+                    {one: after[one] for one in after if one not in before or before[one] is not after[one]}
+                )
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""
@@ -396,16 +468,3 @@ def words_of(error: BaseException) -> str:
         return str(error)
     except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
         return ""
-
-
-def _refuse_exit(*_: Any) -> None:
-    msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
-    raise RuntimeError(msg)
-
-
-def _refuse_input(prompt: Any = "") -> str:
-    msg = (
-        f"input({str(prompt)[:60]!r}) asks a person, and nobody is there when a notebook runs as a flow. "
-        "Make it a parameter: tag a cell `parameters`, and give it with -p name=value."
-    )
-    raise RuntimeError(msg)

@@ -6,6 +6,7 @@ that only what failed, was changed, or follows from that is run again; cells tha
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from dataclasses import dataclass
@@ -93,6 +94,10 @@ class LiveInterpreter(Interpreter):
         if data and outputs is not None:
             outputs.result(data, metadata, None)
         self._shown[number] = value
+
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse nothing: a person is there, whose kernel it is."""
+        return contextlib.nullcontext()
 
     def close(self) -> None:
         """Keep everything: the kernel goes on."""
@@ -308,6 +313,11 @@ class LiveDocument:
             for name in {"*"} if known.changes is None else known.changes - own:
                 left[name] = max(known.serial, left.get(name, 0))
         return left
+
+    @alone
+    def left_behind(self) -> frozenset[str]:
+        """Return the names that code made or changed which is not in the notebook any more."""
+        return frozenset(self._foreign()) - {"*"}
 
     def _fresh(self, flow: DocumentFlow, to: str = "") -> dict[Task, State]:
         """Return the states of tasks that need not run."""

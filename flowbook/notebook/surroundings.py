@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import sys
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from flowbook.notebook.outputs import current_outputs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Surroundings"]
+__all__ = ["Surroundings", "any_thread_for_sqlite"]
 
 INLINE = "module://matplotlib_inline.backend_inline"
 
@@ -52,6 +56,47 @@ class Surroundings:
         """Put everything back."""
         while self._undo:
             self._undo.pop()()
+
+
+_sqlite_lock = threading.Lock()
+_sqlite_users = [0]
+_sqlite_undo: list[Callable[[], object]] = []
+
+
+@contextlib.contextmanager
+def any_thread_for_sqlite() -> Iterator[None]:
+    """Let connections that cells open be used by cells on other threads: in order, so never at the same time."""
+    with _sqlite_lock:
+        _sqlite_users[0] += 1
+        if _sqlite_users[0] == 1:
+            _sqlite_undo.append(_open_sqlite())
+    try:
+        yield
+    finally:
+        with _sqlite_lock:
+            _sqlite_users[0] -= 1
+            if not _sqlite_users[0]:
+                _sqlite_undo.pop()()
+
+
+def _open_sqlite() -> Callable[[], object]:
+    before: Any = sqlite3.connect  # not always that of Python: tracers put theirs in its place
+
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        if current_outputs() is not None and len(args) <= _SAYS_THREAD:
+            kwargs.setdefault("check_same_thread", False)
+        return before(*args, **kwargs)
+
+    def put_back() -> None:
+        if sqlite3.connect is connect:  # else a cell put another one in its place
+            sqlite3.connect = before
+
+    sqlite3.connect = connect
+    return put_back
+
+
+# The place of `check_same_thread` among the arguments of `sqlite3.connect`.
+_SAYS_THREAD = 4
 
 
 def _restore_environment(before: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -131,6 +132,7 @@ class TaskCells:
         flow = self.flow()
         nodes = nodes_of(flow) if flow is not None else {}
         known = self.book.cells.get(self.name, {})
+        again = self.book.again(self.name) if flow is not None else {}
         dirty, stale = set(self.book.dirty(self.name)), set(self.book.stale(self.name))
         found = []
         for text in self._cells:
@@ -138,7 +140,8 @@ class TaskCells:
             if cell is not None:
                 ended = self.book.ended(cell.name, self.name)
                 marks = {"dirty": cell.name in dirty, "stale": cell.name in stale}
-                found.append(cell_look(cell.id, cell.name, nodes.get(cell.id, -1), ended, **marks))
+                look = cell_look(cell.id, cell.name, nodes.get(cell.id, -1), ended, **marks)
+                found.append(replace(look, again=again.get(cell.id, "")))
             else:
                 role = "settings" if _is_settings(text.source) else "outside"
                 found.append(CellLook(text.cell, role, ""))  # type: ignore[arg-type]
@@ -174,9 +177,9 @@ class TaskCells:
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], show: Any) -> State:
+    def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], **options: Any) -> State:
         """Run the flow, or a part of it; see `flowbook.notebook.book.Notebook.run`."""
-        return self.book.run(self.name, to=to or None, from_failed=from_failed, parameters=parameters, show=show)
+        return self.book.run(self.name, to=to or None, from_failed=from_failed, parameters=parameters, **options)
 
 
 def _is_task(source: str) -> bool:

@@ -200,7 +200,7 @@ class Calls(Expressions):
             for value in values[1:]:
                 self.hold(values[0], value)
         if name in {"map", "filter", "sorted", "min", "max"}:
-            self.call_back(node, [value for slot, value in given if slot != "key"])
+            self.call_back(_functions_of(name, node), [value for slot, value in given if slot != "key"])
         if name in known.FRESH_BUILTINS:
             return FRESH
         if name in known.COPYING_BUILTINS:
@@ -209,9 +209,9 @@ class Calls(Expressions):
             return self.used_up(self._result(values))
         return self._result(values)
 
-    def call_back(self, node: ast.Call, over: Sequence[Value]) -> None:
+    def call_back(self, arguments: Iterable[ast.expr], over: Sequence[Value]) -> None:
         """A function among the arguments is called with what the others hold."""
-        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+        for argument in arguments:
             if isinstance(argument, ast.Name) and not self.is_shadowed(argument.id):
                 if self.path(argument) is None and argument.id not in known.BUILTINS:
                     what = self.read(argument.id)
@@ -241,7 +241,7 @@ class Calls(Expressions):
         if path.startswith(("duckdb.", "pandas.eval", "pandasql.", "numexpr.")):
             self._read_text(node, _WORD_IN_TEXT)
         if path == "functools.reduce":
-            self.call_back(node, [value for slot, value in given if slot != 0])
+            self.call_back(_arguments(node), [value for slot, value in given if slot != 0])
         effect = effect_of(path)
         if not is_harmless(path):
             self._change_all(given, MAY)
@@ -305,7 +305,7 @@ class Calls(Expressions):
         if root is not None and not self.is_shadowed(root):
             self.trusted.add((root, attr))
         if attr in known.CALLING_METHODS:
-            self.call_back(node, [receiver, *values])
+            self.call_back(_arguments(node), [receiver, *values])
         if attr in known.ITERATING_METHODS:
             return self.used_up(taken(receiver))
         if attr in known.PLOTTING_METHODS:
@@ -378,6 +378,17 @@ def _changes_itself(node: ast.Call, attr: str) -> bool:
         keyword.arg == "inplace" and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is False)
         for keyword in node.keywords
     )
+
+
+def _arguments(node: ast.Call) -> list[ast.expr]:
+    return [*node.args, *(keyword.value for keyword in node.keywords)]
+
+
+def _functions_of(builtin: str, node: ast.Call) -> list[ast.expr]:
+    """Return which arguments of `map`, `sorted` and the like are functions that it calls."""
+    if builtin in {"map", "filter"}:
+        return node.args[:1]
+    return [keyword.value for keyword in node.keywords if keyword.arg in {"key", None}]
 
 
 def _opens_to_write(node: ast.Call) -> bool:

@@ -232,6 +232,7 @@ CONSUMABLE_MODULES = (
     "os.walk",
     "glob.iglob",
     "re.finditer",
+    "sqlite3.connect",  # and a connection, of which two threads may not ask something at the same time
 )
 OPAQUE_FUNCTIONS = {
     "importlib.reload": "loads a module anew under everybody's feet",

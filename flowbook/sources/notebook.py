@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 HISTORY = re.compile(r"_i?\d+|_{1,3}|_i{1,3}|_[iod]h|In|Out")
 # Opaque cells that bind names of their own at most: another language, another module.
 _APART = ("%%", "from ")
+# Methods of functions with `functools.lru_cache` that look at what earlier calls have left.
+_OF_A_CACHE = frozenset(["cache_info", "cache_clear"])
 
 
 @dataclass(slots=True)
@@ -167,6 +169,8 @@ class Notebook:
     def _call(self, call: Call, uses: Uses) -> None:
         root, _, rest = call.function.partition(".")
         names = [name for _, name in call.arguments]
+        if rest in _OF_A_CACHE and root in uses.reads:
+            uses.mutates.add(root)  # every call of the function makes another answer of it
         path = self.modules.get(root)
         tokens = self._tokens(root)
         bodies = [self.code[token] for token in tokens if token in self.code]

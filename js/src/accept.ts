@@ -22,6 +22,12 @@ export function acceptMessage(data: unknown): ToView | null {
       return isText(data["id"]) && typeof data["ok"] === "boolean" ? (data as unknown as ToView) : null;
     case "children":
       return isChildren(data) ? (data as unknown as ToView) : null;
+    case "notebook":
+      return isNotebook(data) ? (data as unknown as ToView) : null;
+    case "task":
+      return isDetails(data) ? (data as unknown as ToView) : null;
+    case "outputs":
+      return isText(data["cell"]) && isText(data["outputs"]) && isTime(data["count"]) ? (data as unknown as ToView) : null;
     default:
       return null;
   }
@@ -71,6 +77,47 @@ function isTold(data: Loose): boolean {
 function isChildren(data: Loose): boolean {
   const isPlaced = isNumber(data["node"]) && isNumber(data["total"]) && isNumber(data["offset"]);
   return isPlaced && (data["which"] === "all" || data["which"] === "failed") && isListOf(data["rows"], isChild);
+}
+
+function isNotebook(data: Loose): boolean {
+  const isPlaced = isNumber(data["seq"]) && isNumber(data["at"]) && isText(data["basis"]) && isText(data["flow"]);
+  if (!isPlaced || !(data["bundle"] === null || acceptBundle(data["bundle"]) !== null)) return false;
+  const areListed = isListOf(data["cells"], isCellLook) && isListOf(data["problems"], isProblem);
+  return areListed && isListOf(data["fields"], isField) && isListOf(data["reasons"], isReason);
+}
+
+function isCellLook(data: unknown): boolean {
+  if (!isRecord(data) || !isText(data["cell"]) || !isText(data["role"]) || !isText(data["name"])) return false;
+  const isTimed = isTime(data["started"]) && isTime(data["ended"]) && isNumber(data["node"]) && isNumber(data["attempt"]);
+  const isMarked = typeof data["dirty"] === "boolean" && typeof data["stale"] === "boolean";
+  return isTimed && isMarked && isText(data["converted"]) && isText(data["again"]) && isText(data["state"]) && isText(data["message"]);
+}
+
+function isProblem(data: unknown): boolean {
+  if (!isRecord(data) || !isText(data["cell"]) || !isText(data["text"]) || !isTime(data["line"])) return false;
+  const isFix = (fix: unknown): boolean =>
+    isRecord(fix) && isText(fix["label"]) && isText(fix["cell"]) && isText(fix["source"]);
+  return typeof data["grave"] === "boolean" && isListOf(data["fixes"], isFix);
+}
+
+function isField(data: unknown): boolean {
+  if (!isRecord(data) || !isText(data["name"]) || !isText(data["kind"]) || !isText(data["value"])) return false;
+  const isMarked = typeof data["required"] === "boolean" && typeof data["hidden"] === "boolean";
+  return isMarked && isText(data["about"]) && isListOf(data["choices"], isText);
+}
+
+function isReason(data: unknown): boolean {
+  return isRecord(data) && isText(data["upstream"]) && isText(data["downstream"]) && isText(data["text"]);
+}
+
+function isDetails(data: Loose): boolean {
+  const isMoment = (one: unknown): boolean =>
+    isRecord(one) && isNumber(one["at"]) && isText(one["state"]) && isText(one["message"]);
+  const isItem = (one: unknown): boolean =>
+    isRecord(one) && isText(one["name"]) && isText(one["text"]) && isText(one["origin"]);
+  const isPlaced = isNumber(data["node"]) && isNumber(data["cause"]) && isText(data["why"]) && isText(data["result"]);
+  const areTexts = isText(data["logs"]) && isText(data["code"]);
+  return isPlaced && areTexts && isListOf(data["moments"], isMoment) && isListOf(data["inputs"], isItem);
 }
 
 function isCounts(data: unknown): boolean {

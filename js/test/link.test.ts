@@ -58,7 +58,8 @@ class FakeKernel implements KernelConnection {
   isDisposed = false;
   readonly handleComms = true;
   readonly status = "idle";
-  readonly info = Promise.resolve();
+  readonly id = "kernel-1";
+  readonly info = Promise.resolve({});
   readonly statusChanged = new FakeSignal<string>();
   readonly connectionStatusChanged = new FakeSignal<string>();
   readonly disposed = new FakeSignal<void>();
@@ -71,6 +72,15 @@ class FakeKernel implements KernelConnection {
     const comm = new FakeComm(target, this.log, "perCommTarget");
     this.comms.push(comm);
     return comm;
+  }
+
+  requestExecute(): { readonly done: Promise<undefined> } {
+    this.log.push("execute");
+    return { done: Promise.resolve(undefined) };
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
   }
 
   interrupt(): Promise<void> {

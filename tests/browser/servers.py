@@ -21,6 +21,8 @@ import nbformat
 
 App = Literal["lab", "notebook"]
 
+ROOT = Path(__file__).parents[2]
+
 START_TIMEOUT = 90.0  # seconds; 4 to 20 are usual
 
 # Settings of JupyterLab's plugins, which Notebook 7 shares.
@@ -76,6 +78,13 @@ class JupyterServer:
         folder = self.home / "data" / "kernels" / name
         folder.mkdir(parents=True)
         (folder / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+
+    def set(self, plugin: str, settings: dict[str, Any]) -> None:
+        """Set a person's settings of a plugin, e.g. "jupyter-flowbook:plugin"; pages read them when they open."""
+        package, name = plugin.split(":")
+        path = self.home / "settings" / package / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
 
     def page_url(self, name: str = "") -> str:
         """Return where a browser finds the notebook of that name, or the application with none open."""
@@ -154,16 +163,21 @@ def _command(server: JupyterServer) -> list[str]:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Keep the person's own Jupyter out; the environment's share/jupyter, with our labextension, stays in."""
+    """Keep the person's own Jupyter out, and have this checkout's package and labextension found first."""
+    extensions = home / "share" / "labextensions"
+    extensions.mkdir(parents=True)
+    (extensions / "jupyter-flowbook").symlink_to(ROOT / "flowbook" / "labextension")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "IPYTHON"))}
     return kept | {
         "IPYTHONDIR": str(home / "ipython"),
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_PATH": str(home / "share"),
         "JUPYTER_DATA_DIR": str(home / "data"),
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONWARNINGS": "default",
     }
 

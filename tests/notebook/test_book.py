@@ -349,3 +349,15 @@ def test_exporting_names_the_line_that_only_ipython_runs(book: Notebook) -> None
     book.put(cell("shell", "x = 1\nget_ipython().system('ls')", reads=[], writes=["x"]))
     with pytest.raises(FlowError, match="'shell', line 2, uses a magic"):
         script_of(book, "notebook")
+
+
+def test_going_on_makes_anew_what_a_changed_cell_had_changed_in_place(book: Notebook) -> None:
+    book.put(cell("make", "x = []"))
+    book.put(cell("grow", "x.append(1)"))
+    book.put(cell("other", "y = 2"))
+    book.run(show=False)
+    before = book.ended("other").serial  # type: ignore[union-attr]
+    book.put(cell("grow", "x.append(5)"))
+    book.run(from_failed=True, show=False)
+    assert book.namespace["x"] == [5]  # not [1, 5]
+    assert book.ended("other").serial == before  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from flowbook import Flow, task
+from flowbook import Flow, Parameter, task
 from flowbook.errors import FlowError, ParameterError
 from flowbook.notebook import desk as desks
 from flowbook.notebook.desk import Desk
@@ -335,6 +335,34 @@ def test_a_notebook_without_cells_of_a_flow_shows_its_latest_run(page: Page) -> 
     assert (look.basis, look.flow, look.run) == ("nothing", "functions", flow.last_run.id)
 
 
+def test_a_flow_of_functions_is_run_again_from_the_panel_and_goes_on_where_it_failed(page: Page) -> None:
+    calls: list[str] = []
+
+    @task
+    def first(days: int) -> int:
+        calls.append(f"first {days}")
+        return days
+
+    @task
+    def second(x: int) -> int:
+        calls.append("second")
+        if len(calls) == 2:
+            raise ValueError("once")
+        return x
+
+    with Flow("functions") as flow:
+        second(first(Parameter("days", default=3)))
+    flow.run(show=page.desk.follow)
+    look = page.show(basis="tasks")
+    assert [(field.name, field.value) for field in look.fields] == [("days", "3")]
+    page.order(from_failed=True)
+    assert calls == ["first 3", "second", "second"]
+    page.order(parameters={"days": "5"})
+    assert calls[3:] == ["first 5", "second"]
+    assert flow.last_run is not None
+    assert page.look().run == flow.last_run.id
+
+
 def test_a_page_that_comes_back_is_told_everything_at_once(page: Page) -> None:
     page.show("x = 1")
     page.order()
@@ -405,3 +433,22 @@ def test_a_page_may_ask_at_any_moment_of_a_run(page: Page, basis: Any) -> None:
     asking.join()
     assert not troubles
     assert set(states(page.look()).values()) == {"Success"}
+
+
+def test_a_misspelt_name_is_told_with_the_line_and_one_step_mends_it(page: Page) -> None:
+    cells = ["planes = [1]", "x = 1\ny = len(plnaes) + x\nz = 'plnaes'"]
+    (problem,) = page.show(*cells).problems
+    assert problem.text == "cell 2 reads plnaes, which no cell above it makes. Did you mean planes?"
+    assert problem.line == 2
+    assert problem.fixes[0].label == "Write planes"
+    assert problem.fixes[0].source == "x = 1\ny = len(planes) + x\nz = 'plnaes'"
+    assert page.show(cells[0], problem.fixes[0].source).problems == ()
+
+
+def test_a_name_that_only_a_deleted_cell_made_is_missed_though_the_kernel_has_it(page: Page) -> None:
+    both = (CellText("a", "x = 1"), CellText("b", "y = x"))
+    page.desk.asked = Document(page.name, "document", both)
+    page.order()
+    page.desk.asked = Document(page.name, "document", both[1:])
+    (problem,) = page.look().problems
+    assert problem.text == "cell 1 reads x, which is only left from code that is not in the notebook any more."

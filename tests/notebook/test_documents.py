@@ -185,7 +185,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("documents")
 
 
-@pytest.mark.parametrize("executor", ["local", "threads"])
+@pytest.mark.parametrize("executor", ["local", "threads", "processes"])
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_file_says_what_it_says_in_a_kernel(
     name: str, executor: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,7 +201,7 @@ def test_a_notebook_file_says_what_it_says_in_a_kernel(
         run_cell(*words_given)
 
     monkeypatch.setattr(DocumentRun, "run", after_a_while)
-    for _ in range(1 if executor == "local" else ORDERS):
+    for _ in range(ORDERS if executor == "threads" else 1):
         state = flow.run(show=False, executor=executor)
         assert state.is_successful(), flow.failures()
         assert [words(cell) for cell in flow.executed().cells] == expected
@@ -231,9 +231,14 @@ def test_figures_come_out_of_their_cells_though_matplotlib_drew_elsewhere_before
 def test_branches_that_do_not_need_each_other_run_side_by_side(tmp_path: Path) -> None:
     cells = ["import time", "time.sleep(1)\na = 1", "time.sleep(1)\nb = 2", "a + b"]
     flow = Flow.from_notebook(written(tmp_path / "branches.ipynb", cells))
-    begun = time.monotonic()
-    assert flow.run(show=False, executor="threads").is_successful()
-    assert time.monotonic() - begun < 1.6  # about 1.1; the suite may be busy
+    took = []
+    for _ in range(3):  # the machine may be busy with something else once
+        begun = time.monotonic()
+        assert flow.run(show=False, executor="threads").is_successful()
+        took.append(time.monotonic() - begun)
+        if took[-1] < 1.3:
+            break
+    assert min(took) < 1.3, took
 
 
 def test_each_run_begins_with_no_names_and_a_restart_keeps_them(tmp_path: Path) -> None:
@@ -286,6 +291,38 @@ def test_the_command_line_runs_a_file_gives_parameters_and_writes_what_came(tmp_
     assert "Did you mean 'days'?" in wrong.output
 
 
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ("days=30", "(30, 'NL', 0.5, None, ['a'], False)"),
+        ("where=30", "(3, '30', 0.5, None, ['a'], False)"),
+        ("rate=1", "(3, 'NL', 1.0, None, ['a'], False)"),
+        ("limit=7", "(3, 'NL', 0.5, 7, ['a'], False)"),
+        ('names=["b", "c"]', "(3, 'NL', 0.5, None, ['b', 'c'], False)"),
+        ("fast=yes", "(3, 'NL', 0.5, None, ['a'], True)"),
+        ("days=many", "parameter 'days' got 'many', which is not of type int"),
+        ("limit=low", "parameter 'limit' got 'low', which is not of type int | None"),
+        ("names=[1]", "parameter 'names' got '[1]', which is not of type list[str]"),
+    ],
+)
+def test_parameters_of_the_command_line_are_read_as_what_the_cell_says_they_are(
+    tmp_path: Path, given: str, made: str
+) -> None:
+    cell = "days = 3\nwhere = 'NL'\nrate = 0.5\nlimit: int | None = None\nnames: 'list[str]' = ['a']\nfast = False"
+    path = written(tmp_path / "report.ipynb", [cell, "print((days, where, rate, limit, names, fast))"])
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, path)
+    out = tmp_path / "out.ipynb"
+    done = run_line("run", str(path), "-p", given, "-o", str(out), "--executor", "local")
+    if made.startswith("parameter"):
+        assert done.exit_code == 2
+        assert made in " ".join(done.output.replace("│", " ").split())
+    else:
+        assert done.exit_code == 0, done.output
+        assert words(nbformat.read(out, as_version=4).cells[1]) == [("stdout", made + "\n")]
+
+
 def test_a_cell_that_fails_is_named_with_its_line_and_the_rest_runs(tmp_path: Path) -> None:
     cells = [
         "a = 1",
@@ -320,7 +357,10 @@ def test_what_depends_on_what_is_told_with_the_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("no JSON at all", "is not a notebook that nbformat can read: Notebook does not appear to be JSON"),
+        ("no JSON at all", "is not a notebook: line 1 is not JSON"),
+        ('{"cells": [\n  {"cell_type": code}]}', "is not a notebook: line 2 is not JSON"),
+        ("", "is not a notebook: it is empty"),
+        ("[" * 100_000, "nested too deeply"),
         ("[]", "is not a notebook"),
         ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "has no code cells"),
         (

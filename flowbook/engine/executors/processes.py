@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from flowbook.engine.remote import Outcome
     from flowbook.engine.runner import Runner
 
-__all__ = ["ProcessExecutor"]
+__all__ = ["ProcessExecutor", "ended_how"]
 
 # How long (seconds) a worker whose line is closed may take to end by itself; one that only closed its files never does.
 _LAST_BREATH = 0.3
@@ -404,7 +404,7 @@ class _Drive(OneByOne):
         if task != NO_TASK:
             self.lose(task, slot, pid, code)
         elif not slot.is_there:
-            self.note_loss(f"{_process(pid)} {_how(code)}")
+            self.note_loss(f"{_process(pid)} {ended_how(code)}")
 
     def lose(self, task: int, slot: _Slot, pid: int | None, code: int | None) -> None:
         """End an attempt whose worker has ended."""
@@ -412,7 +412,7 @@ class _Drive(OneByOne):
         if slot.patience is not None and slot.patience < 0:
             how = "closed its line to the kernel, or all its files, and was stopped"
         else:
-            how = _how(code)
+            how = ended_how(code)
         message = f"Its worker {_process(pid)} {how}. Other tasks are not harmed; max_retries= would try it again."
         error = WorkerLost(message)
         if runner.raises:
@@ -473,10 +473,10 @@ def _process(pid: int | None) -> str:
     return "process" if pid is None else f"process {pid}"
 
 
-def _how(code: int | None) -> str:
+def ended_how(code: int | None) -> str:
     """Say how a process ended.
 
-    >>> _how(-9)
+    >>> ended_how(-9)
     'was killed by SIGKILL, probably because memory ran out'
 
     """

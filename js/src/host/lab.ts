@@ -1,27 +1,41 @@
 /**
- * The labextension for JupyterLab and Notebook 7: draws our MIME type from the saved data alone, and links a running
- * picture to its notebook's kernel.
+ * The labextension for JupyterLab and Notebook 7: one plugin that draws our MIME type and brings the flow of a notebook
+ * to its cells, tool bars, menus, side panel, status bar and list of what is running.
  *
  * The file is a module-federation container written by hand: `init` keeps JupyterLab's share scope, `get` takes the
  * few shared modules out of it and gives them to the plugin. So the bundle needs nothing of JupyterLab to be built.
  */
 
-import { acceptBundle } from "../accept";
-import { type Bundle, MIME } from "../protocol";
-import { mount, type View } from "../view";
-import { linkTo } from "./link";
+import { addRenderer } from "./renderer";
+import { type Services, startWorkbench, type Toolkit } from "./workbench";
 
-/** Before text/html, and before widgets (-10): a live widget in the same output is for hosts without this extension. */
-const RANK = -20;
+type Module = Readonly<Record<string, unknown>>;
 
-/** The kernel's own last update of an output comes within this many milliseconds of the run's end, if it comes. */
-const KERNEL_FIRST = 2000;
+/** What an application must share with us, and what makes more of us visible where it is there. */
+const NEEDED = ["@lumino/widgets", "@jupyterlab/rendermime", "@jupyterlab/notebook"];
+const USEFUL = [
+  "@jupyterlab/application",
+  "@jupyterlab/apputils",
+  "@jupyterlab/filebrowser",
+  "@jupyterlab/running",
+  "@jupyterlab/settingregistry",
+  "@jupyterlab/statusbar",
+  "@jupyterlab/translation",
+  "@jupyterlab/ui-components",
+];
 
-interface Shared {
-  readonly Widget: new () => LuminoWidget;
-  readonly IRenderMimeRegistry: unknown;
-  readonly INotebookTracker: unknown;
-}
+/** Services by the names of their tokens, which are members of the modules. */
+const SERVICES = {
+  tracker: "INotebookTracker",
+  palette: "ICommandPalette",
+  restorer: "ILayoutRestorer",
+  translator: "ITranslator",
+  toolbars: "IToolbarWidgetRegistry",
+  statusBar: "IStatusBar",
+  running: "IRunningSessionManagers",
+  settings: "ISettingRegistry",
+  files: "IFileBrowserFactory",
+} as const satisfies Record<keyof Services, string>;
 
 let scope: ShareScope = {};
 
@@ -31,12 +45,9 @@ const container: Container = {
   },
   async get(module) {
     if (module !== "./extension") throw new Error(`${NAME} has no module '${module}'`);
-    const [widgets, rendermime, notebook] = await Promise.all([
-      load("@lumino/widgets"),
-      load("@jupyterlab/rendermime"),
-      load("@jupyterlab/notebook"),
-    ]);
-    const plugin = makePlugin({ ...widgets, ...rendermime, ...notebook } as unknown as Shared);
+    const needed = await Promise.all(NEEDED.map(load));
+    const useful = await Promise.all(USEFUL.map((name) => load(name).catch((error: unknown) => missing(error))));
+    const plugin = makePlugin(Object.assign({}, ...useful, ...needed) as Module);
     return () => ({ __esModule: true, default: plugin });
   },
 };
@@ -44,127 +55,37 @@ const container: Container = {
 (window._JUPYTERLAB ??= {})[NAME] = container;
 
 /** The newest version of a shared module. */
-async function load(name: string): Promise<Readonly<Record<string, unknown>>> {
+async function load(name: string): Promise<Module> {
   const versions = Object.entries(scope[name] ?? {}).sort(([a], [b]) => compareVersions(a, b));
   const newest = versions.at(-1)?.[1];
   if (newest === undefined) throw new Error(`${NAME} needs '${name}', which this page does not share`);
-  return (await newest.get())() as Readonly<Record<string, unknown>>;
+  return (await newest.get())() as Module;
+}
+
+function missing(error: unknown): Module {
+  console.info("flowbook: one piece of the page is left out.", error);
+  return {};
 }
 
 function compareVersions(a: string, b: string): number {
   return a.localeCompare(b, "en", { numeric: true });
 }
 
-function makePlugin(shared: Shared): LabPlugin {
+function makePlugin(shared: Module): LabPlugin {
+  // Only what the page knows can be asked for.
+  const asked = Object.entries(SERVICES).filter(([, token]) => shared[token] !== undefined);
   return {
     id: `${NAME}:plugin`,
-    description: "Shows flows and their runs, live and saved.",
+    description: "Shows flows and their runs, live and saved, and notebooks as flows.",
     autoStart: true,
-    requires: [shared.IRenderMimeRegistry],
-    optional: [shared.INotebookTracker],
-    activate(app, registry, tracker) {
-      const desk = new Desk(app, tracker);
-      const Renderer = rendererClass(shared.Widget, desk);
-      const createRenderer = (): LuminoWidget => new Renderer();
-      // Safe: the data is only ever shown as text and whitelisted drawing, so untrusted notebooks may be drawn too.
-      registry.addFactory({ safe: true, mimeTypes: [MIME], createRenderer }, RANK);
+    requires: [shared["IRenderMimeRegistry"]],
+    optional: asked.map(([, token]) => shared[token]),
+    activate(app, registry, ...given) {
+      const services = Object.fromEntries(asked.map(([name], place) => [name, given[place] ?? null]));
+      const all = { ...Object.fromEntries(Object.keys(SERVICES).map((name) => [name, null])), ...services };
+      const { tracker } = all as unknown as Services;
+      addRenderer(shared["Widget"] as new () => LuminoWidget, app, registry as RenderMimeRegistry, tracker);
+      if (tracker !== null) startWorkbench(app, shared as unknown as Toolkit, all as unknown as Services, tracker);
     },
-  };
-}
-
-/** Knows which panel a picture stands in, and so its kernel. */
-class Desk {
-  /** Where runs were last seen; a copy of an output, in a view of its own, has no notebook around it. */
-  private readonly homes = new Map<string, WeakRef<Panel>>();
-
-  constructor(
-    private readonly app: Application,
-    private readonly tracker: NotebookTracker | null,
-  ) {}
-
-  panelOf(node: HTMLElement, run: string): Panel | null {
-    const around = this.panels().find((panel) => panel.node.contains(node));
-    if (around !== undefined) this.homes.set(run, new WeakRef(around));
-    return around ?? this.homes.get(run)?.deref() ?? this.tracker?.currentWidget ?? null;
-  }
-
-  private panels(): Panel[] {
-    const panels: Panel[] = [];
-    this.tracker?.forEach((panel) => panels.push(panel));
-    for (const widget of this.app.shell.widgets("main")) {
-      if (widget.sessionContext !== undefined) panels.push(widget as unknown as Panel);
-    }
-    return panels;
-  }
-}
-
-/** A class made at run time, because the class it extends is JupyterLab's own. */
-function rendererClass(Widget: Shared["Widget"], desk: Desk): new () => LuminoWidget {
-  return class RunRenderer extends Widget {
-    private readonly view: View;
-    private bundle: Bundle | null = null;
-    private model: MimeModel | null = null;
-    private panel: Panel | null = null;
-
-    constructor() {
-      super();
-      this.addClass("jp-RenderedFlowbook");
-      this.view = mount(this.node, null, () => setTimeout(() => this.keepEnding(), KERNEL_FIRST));
-    }
-
-    /** Called again when the output is updated in place; the view folds the new data into what it shows. */
-    async renderModel(model: MimeModel): Promise<void> {
-      const bundle = acceptBundle(model.data[MIME]);
-      if (bundle === null) throw new Error("this output holds no flow that can be read");
-      const isSameRun = this.bundle?.run === bundle.run;
-      this.bundle = bundle;
-      this.model = model;
-      this.view.update(bundle);
-      if (!isSameRun || !bundle.live) this.leave();
-      this.join();
-    }
-
-    protected onAfterAttach(): void {
-      this.join();
-    }
-
-    override dispose(): void {
-      if (this.isDisposed) return;
-      this.leave();
-      this.view.dispose();
-      super.dispose();
-    }
-
-    /** Listen to the kernel of the panel around. A saved, finished run never does. */
-    private join(): void {
-      if (this.panel !== null || this.bundle?.live !== true || !this.node.isConnected) return;
-      this.panel = desk.panelOf(this.node, this.bundle.run);
-      this.panel?.sessionContext.kernelChanged.connect(this.connect);
-      this.connect();
-    }
-
-    /**
-     * The kernel writes the last picture into the output, but a page that was loaded again during the run does not get
-     * it: JupyterLab has forgotten which output is meant. So that the notebook is not saved as if it still ran, we do.
-     */
-    private keepEnding(): void {
-      const ending = this.isDisposed || this.bundle?.live !== true ? null : this.view.ending();
-      if (ending === null || this.model === null || this.bundle === null) return;
-      const { html, picture, snapshot, children } = ending;
-      const bundle = { ...this.bundle, live: false, picture, snapshot, children };
-      this.model.setData({ data: { ...this.model.data, [MIME]: bundle, "text/html": html } });
-    }
-
-    private leave(): void {
-      this.panel?.sessionContext.kernelChanged.disconnect(this.connect);
-      this.panel = null;
-      this.view.connect(null);
-    }
-
-    private readonly connect = (): void => {
-      const kernel = this.panel?.sessionContext.session?.kernel ?? null;
-      const run = this.bundle?.run ?? "";
-      this.view.connect(kernel === null ? null : linkTo(kernel).channel(run));
-    };
   };
 }

@@ -1,5 +1,5 @@
 /**
- * One link per kernel connection, shared by all pictures of that kernel.
+ * One link per kernel connection, shared by all pictures of that kernel and by the desk of its notebook.
  *
  * Two comms, both opened from here: on one only the browser writes, on the other only the kernel. A kernel answers a
  * comm on the (sub)shell from which it last wrote on it; since it never writes on the command comm, commands keep to
@@ -9,9 +9,13 @@
 import { acceptMessage } from "../accept";
 import type { Channel, Ear, Status } from "../channel";
 import { COMMAND_TARGET, FEED_TARGET, type Hello, PROTOCOL, type ToKernel, type ToView } from "../protocol";
+import { speaker } from "./kernel";
 
 /** Without pictures a link closes after this many milliseconds; a cell that runs again needs it at once. */
 const LINGER = 5000;
+
+/** Ears that hear of everything, whatever run it is about. */
+const EVERYTHING = " everything"; // no run is called so
 
 const links = new WeakMap<KernelConnection, KernelLink>();
 
@@ -25,6 +29,8 @@ export function linkTo(kernel: KernelConnection): KernelLink {
 export class KernelLink {
   private readonly ears = new Map<string, Set<Ear>>();
   private status: Status = "closed";
+  /** The connection that the comms belong to: the page's own, or one beside it. */
+  private speaking: KernelConnection | null = null;
   private comms: { readonly command: Comm; readonly feed: Comm } | null = null;
   private wasOpened = false;
   private attempt = 0;
@@ -43,6 +49,16 @@ export class KernelLink {
       listen: (ear) => this.listen(run, ear),
       interrupt: () => this.kernel.interrupt(),
     };
+  }
+
+  /** The channel for all there is to say about a kernel's notebook and its runs. */
+  everything(): Channel {
+    return { ...this.channel(""), listen: (ear) => this.listen(EVERYTHING, ear) };
+  }
+
+  /** Try again to open a link that is closed: the kernel may have learnt of flowbook since. */
+  knock(): void {
+    if (this.status === "closed" && this.ears.size > 0) void this.open();
   }
 
   private listen(run: string, ear: Ear): () => void {
@@ -77,14 +93,16 @@ export class KernelLink {
     const attempt = ++this.attempt;
     this.turn("opening");
     try {
-      await kernel.info;
-      const command = kernel.createComm(COMMAND_TARGET);
-      const feed = kernel.createComm(FEED_TARGET);
+      const speaking = await speaker(kernel);
+      if (attempt !== this.attempt) return this.leave(speaking);
+      this.speaking = speaking;
+      const command = speaking.createComm(COMMAND_TARGET);
+      const feed = speaking.createComm(FEED_TARGET);
       this.comms = { command, feed };
       command.onClose = feed.onClose = () => this.lose();
       feed.onMsg = (message) => this.dispatch(message.content.data);
       // Opened before its subshell is there, a comm would go to the main shell and wait for the running cell.
-      await Promise.all([subshellOf(kernel, command), subshellOf(kernel, feed)]);
+      await Promise.all([subshellOf(speaking, command), subshellOf(speaking, feed)]);
       const hello: Hello = { type: "hello", protocol: PROTOCOL, view: crypto.randomUUID() };
       await command.open(hello).done;
       if (command.isDisposed || attempt !== this.attempt) return;
@@ -103,7 +121,9 @@ export class KernelLink {
   private dispatch(data: unknown): void {
     const message: ToView | null = acceptMessage(data);
     if (message === null) return;
-    for (const ear of [...(this.ears.get(message.run) ?? [])]) ear.hear(message);
+    for (const whose of [message.run, EVERYTHING]) {
+      for (const ear of [...(this.ears.get(whose) ?? [])]) ear.hear(message);
+    }
   }
 
   /** A kernel that restarts or dies has forgotten our comms; JupyterLab disposes of them. */
@@ -124,15 +144,25 @@ export class KernelLink {
     this.attempt += 1;
     this.comms = null;
     this.wasOpened = false;
+    if (this.speaking !== null) this.leave(this.speaking);
+    this.speaking = null;
     this.turn("closed");
+  }
+
+  private leave(connection: KernelConnection): void {
+    if (connection !== this.kernel && !connection.isDisposed) connection.dispose();
   }
 
   /** Nobody listens any more: tell the kernel, so that it does not draw for nobody. */
   private close(): void {
-    const { comms, kernel } = this;
+    const { comms, speaking } = this;
+    if (comms !== null && speaking?.isDisposed === false) {
+      for (const comm of [comms.command, comms.feed]) {
+        comm.onClose = () => undefined; // of this end
+        if (!comm.isDisposed) comm.close();
+      }
+    }
     this.lose();
-    if (comms === null || kernel.isDisposed) return;
-    for (const comm of [comms.command, comms.feed]) if (!comm.isDisposed) comm.close();
   }
 }
 

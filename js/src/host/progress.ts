@@ -1,0 +1,106 @@
+/** How far the run of a notebook is, in little: in the notebook's tool bar and in the status bar. */
+
+import { FAMILIES } from "../look";
+import { familyCounts, glyphOf, isDone, type Model } from "../model";
+import { setAttribute, setText } from "../touch";
+import { clean } from "../measure";
+import { summary } from "../words";
+import { Bell, soon } from "./bell";
+import type { NotebookDesk } from "./desk";
+import type { Desks } from "./desks";
+import { isLive } from "./standing";
+
+/** "flow ▶ 7/12 ✗1": what goes on, how much of it has ended, and how much of that badly. "" where no flow is. */
+export function statusText(desk: NotebookDesk | null): string {
+  const state = desk?.state;
+  if (state === undefined || state.status !== "on" || state.look === null) return "";
+  const { model, look } = state;
+  if (look.basis === "nothing" && !isLive(state)) return "";
+  if (model.seq === null || model.flow.state === "") return "flow ○";
+  const bad = familyCounts(model).bad;
+  const glyph = isLive(state) ? (model.flow.paused ? "‖" : "▶") : glyphOf(model.flow.state);
+  return `flow ${glyph} ${share(model)}${bad === 0 ? "" : ` ✗${bad}`}`;
+}
+
+/** "7/12" */
+export function share(model: Model): string {
+  let [done, total] = [0, 0];
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return `${done}/${total}`;
+}
+
+type WidgetClass = new () => LuminoWidget;
+
+/** The small progress of a notebook's tool bar; a button that leads to the panel. */
+export function progressWidget(Widget: WidgetClass, desk: NotebookDesk, onClick: () => void): LuminoWidget {
+  const widget = new Widget();
+  const [track, text] = [document.createElement("span"), document.createElement("span")];
+  track.className = "jp-FlowbookProgress-track";
+  text.className = "jp-FlowbookProgress-text";
+  const { node } = widget;
+  node.classList.add("jp-FlowbookProgress");
+  node.setAttribute("role", "button");
+  node.tabIndex = 0;
+  node.append(track, text);
+  node.addEventListener("click", onClick);
+  node.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") onClick();
+  });
+  const paint = (): void => {
+    const { model } = desk.state;
+    node.hidden = statusText(desk) === "" || model.seq === null || model.flow.state === "";
+    if (node.hidden) return;
+    setText(text, share(model));
+    setAttribute(node, "title", summary(model));
+    setAttribute(node, "aria-label", `${clean(model.picture?.flow ?? "flow")}: ${summary(model)}`);
+    const counts = familyCounts(model);
+    const parts = FAMILIES.filter((family) => family !== "waiting" && counts[family] > 0);
+    const total = FAMILIES.reduce((sum, family) => sum + counts[family], 0);
+    track.replaceChildren(
+      ...parts.map((family) => {
+        const part = document.createElement("span");
+        part.style.cssText = `background: var(--fb-${family}); width: ${(100 * counts[family]) / total}%`;
+        return part;
+      }),
+    );
+  };
+  const stop = desk.listen(paint);
+  widget.disposed.connect(stop);
+  paint();
+  return widget;
+}
+
+/** The one item of the status bar; not there where the notebook is no flow. */
+export function addStatusItem(
+  Widget: WidgetClass,
+  bar: StatusBar,
+  desks: Desks,
+  isWanted: () => boolean,
+  onClick: () => void,
+): { look(): void } {
+  const item = new Widget();
+  const button = document.createElement("button");
+  button.className = "jp-FlowbookStatus";
+  button.type = "button";
+  button.addEventListener("click", onClick);
+  item.node.append(button);
+  const activeStateChanged = new Bell();
+  const isActive = (): boolean => isWanted() && button.textContent !== "";
+  let wasActive = false;
+  const turn = soon(() => {
+    const text = statusText(desks.current);
+    setText(button, text);
+    const model = desks.current?.state.model;
+    setAttribute(button, "title", text === "" || model === undefined || model.seq === null ? "" : summary(model));
+    if (isActive() === wasActive) return;
+    wasActive = !wasActive;
+    activeStateChanged.ring();
+  });
+  bar.registerStatusItem("flowbook:status", { item, align: "left", rank: 3, isActive, activeStateChanged });
+  desks.changed.connect(() => turn.want());
+  turn.want();
+  return { look: () => turn.want() };
+}
