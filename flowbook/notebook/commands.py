@@ -65,11 +65,6 @@ def run(
 
     A cell tagged "parameters" says what -p can change: flowbook run report.ipynb -p days=30
     """
-    if executor == "dask":
-        _refuse(
-            "--executor dask cannot run the cells of a notebook, since their names are in this process. "
-            "Use --executor local, threads or processes."
-        )
     with _refusals():
         flow = _flow(notebook, to)
         values = _values(flow, given)

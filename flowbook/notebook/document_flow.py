@@ -11,7 +11,7 @@ import contextlib
 import copy
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flowbook.contexts import context, current_frame
 from flowbook.engine.executors import executor_of
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping
 
-    from flowbook.engine.executors import Executor
+    from flowbook.engine.executors import DaskExecutor, Executor
     from flowbook.engine.flow_run import FlowRun
     from flowbook.notebook.cell_cache import CellCache
     from flowbook.notebook.workers import CellProcesses
@@ -281,9 +281,16 @@ class DocumentFlow(Flow):
             self.last_cache = CellCache(self.document, run.apart) if self.keeps_cells else None
             here = None if executor.name == "processes" else executor
             return CellExecutor(run, getattr(executor, "workers", 1), self.last_cache, here)
+        if executor.name == "dask":
+            from flowbook.notebook.dask_cells import DaskCellExecutor  # noqa: PLC0415 - likewise
+
+            if self.keeps_cells:
+                msg = "cells that run on Dask workers are not kept. Keep them with the executor processes, or threads."
+                raise FlowError(msg)
+            return DaskCellExecutor(run, cast("DaskExecutor", executor))
         msg = (
             f"executor={shown(executor.name)} cannot run the cells of a notebook, since their names are in this "
-            'process. Use "local", "threads" or "processes".'
+            'process. Use "local", "threads", "processes" or "dask".'
         )
         raise FlowError(msg)
 

@@ -60,6 +60,7 @@ class Surroundings:
 
 _sqlite_lock = threading.Lock()
 _sqlite_users = [0]
+_sqlite_undo: list[Callable[[], object]] = []
 
 
 @contextlib.contextmanager
@@ -68,25 +69,34 @@ def any_thread_for_sqlite() -> Iterator[None]:
     with _sqlite_lock:
         _sqlite_users[0] += 1
         if _sqlite_users[0] == 1:
-            sqlite3.connect = _connect_for_all
+            _sqlite_undo.append(_open_sqlite())
     try:
         yield
     finally:
         with _sqlite_lock:
             _sqlite_users[0] -= 1
             if not _sqlite_users[0]:
-                sqlite3.connect = _connect
+                _sqlite_undo.pop()()
 
 
-def _connect_for_all(*args: Any, **kwargs: Any) -> Any:
-    if current_outputs() is not None and len(args) <= _SAYS_THREAD:
-        kwargs.setdefault("check_same_thread", False)
-    return _connect(*args, **kwargs)
+def _open_sqlite() -> Callable[[], object]:
+    before: Any = sqlite3.connect  # not always that of Python: tracers put theirs in its place
+
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        if current_outputs() is not None and len(args) <= _SAYS_THREAD:
+            kwargs.setdefault("check_same_thread", False)
+        return before(*args, **kwargs)
+
+    def put_back() -> None:
+        if sqlite3.connect is connect:  # else a cell put another one in its place
+            sqlite3.connect = before
+
+    sqlite3.connect = connect
+    return put_back
 
 
 # The place of `check_same_thread` among the arguments of `sqlite3.connect`.
 _SAYS_THREAD = 4
-_connect = sqlite3.connect
 
 
 def _restore_environment(before: dict[str, str]) -> None:

@@ -87,13 +87,23 @@ class CellProcesses:
         run: whose cells.
         call: sends a letter to a process and returns its answer.
         cache: what cells made in earlier runs, when they may be taken from there.
+        is_far: whether the process may be one of another machine, which has other files.
 
     """
 
-    def __init__(self, run: DocumentRun, call: Callable[[bytes], bytes], cache: CellCache | None = None) -> None:
+    def __init__(
+        self,
+        run: DocumentRun,
+        call: Callable[[bytes], bytes],
+        cache: CellCache | None = None,
+        *,
+        is_far: bool = False,
+    ) -> None:
         self.run_of = run
         self.call = call
         self.cache = cache
+        self.is_far = is_far
+        self.id = os.urandom(8).hex()
         self.apart = run.apart
         self.positions = {cell.id: at for at, cell in enumerate(run.document.cells)}
 
@@ -121,6 +131,8 @@ class CellProcesses:
         position = self.positions[cell.id]
         if reason := self.apart.reason(position):
             return reason
+        if self.is_far and "files" in self.apart.uses[position].looks | self.apart.uses[position].hints:
+            return "reads files, which may not be there on another machine"
         interpreter = self.run_of.interpreter
         try:
             sent, letter = self._letter(position, private)
@@ -184,9 +196,8 @@ class CellProcesses:
             "cell": cells[position],
             "private": private,
             "names": sent.data,
-            "folder": _folder(),
-            "path": list(sys.path),
-            "environment": dict(os.environ),
+            "run": self.id,
+            "place": None if self.is_far else (_folder(), list(sys.path), dict(os.environ)),
         }
         return sent, pickle.dumps(request)
 
@@ -201,6 +212,9 @@ def _folder() -> str:
 # -- in the worker ----------------------------------------------------------------------------------------------------
 
 _places: dict[str, tuple[Interpreter, dict[str, dict[str, Any]]]] = {}
+# How many runs a process that serves several, as a Dask worker does, knows at a time.
+_KNOWN_RUNS = 4
+_lock = threading.Lock()
 
 
 def run_apart(letter: bytes) -> bytes:
@@ -214,12 +228,18 @@ def run_apart(letter: bytes) -> bytes:
 
     """
     request = pickle.loads(letter)  # noqa: S301 - by our own kernel
-    sys.path[:] = request["path"]
-    if dict(os.environ) != request["environment"]:
-        os.environ.clear()
-        os.environ.update(request["environment"])
-    if request["folder"] and request["folder"] != _folder():
-        os.chdir(request["folder"])
+    with _lock:
+        return pickle.dumps(_ran(request))
+
+
+def _ran(request: dict[str, Any]) -> tuple[bool, bytes | str]:
+    if request["place"] is not None:
+        folder, sys.path[:], environment = request["place"]
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        if folder and folder != _folder():
+            os.chdir(folder)
     threads = threading.active_count()
     answer: tuple[bool, bytes | str]
     try:
@@ -230,17 +250,19 @@ def run_apart(letter: bytes) -> bytes:
         answer = False, f"raised {type(error).__name__} in its process"
     if answer[0] and threading.active_count() > threads:
         answer = False, "left a thread running in its process"
-    return pickle.dumps(answer)
+    return answer
 
 
 def _run_there(request: dict[str, Any]) -> bytes:
     from flowbook.notebook.interpreter import Interpreter  # noqa: PLC0415 - loads IPython
 
-    if request["name"] not in _places:
+    if request["run"] not in _places:
+        while len(_places) >= _KNOWN_RUNS:
+            del _places[next(iter(_places))]
         made = Interpreter({}, request["name"])
         made.close()  # nobody will, since a worker ends without a word
-        _places[request["name"]] = made, {}
-    interpreter, scenes = _places[request["name"]]
+        _places[request["run"]] = made, {}
+    interpreter, scenes = _places[request["run"]]
     interpreter.begin(request["sources"])
     cell, private = request["cell"], request["private"]
     with interpreter.as_main():

@@ -176,6 +176,10 @@ export class FakeDesk implements Desk {
     this.note(`reveal ${cell}`);
   }
 
+  convert(): void {
+    this.note("convert");
+  }
+
   rewrite(cell: string, source: string): void {
     this.note(`rewrite ${cell} ${source}`);
     this.edited = new Map(this.edited).set(cell, source);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EMPTY, fold, type Model } from "../src/model";
+import { conversionText, convertible } from "../src/panel/conversion";
 import { barOf } from "../src/panel/controls";
 import type { DeskState } from "../src/panel/desk";
 import { emptyOf } from "../src/panel/empties";
@@ -232,4 +233,15 @@ test("a log is shown without terminal colours, and not without end", () => {
   assert.ok(long.length < 110_000);
   assert.match(long, /^… 100003 characters before\n/);
   assert.match(long, /end$/);
+});
+
+test("a conversion says how many cells it would change, and is offered where the flow is the whole document", () => {
+  const converted = [cell(0, "", { converted: "%%task read\nx" }), cell(1, "")];
+  const look = notebook(converted, { basis: "document" });
+  assert.equal(convertible(look), 1);
+  assert.equal(
+    conversionText(look),
+    "1 cell gets %%task or %%flow on top; nothing runs, and undo takes it back in each cell. 1 cell stays as it is.",
+  );
+  assert.equal(convertible(notebook(converted, { basis: "tasks" })), 0);
 });

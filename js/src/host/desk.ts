@@ -175,6 +175,12 @@ export class NotebookDesk implements Desk {
     shared.transact(() => shared.setSource(source));
   }
 
+  convert(): void {
+    const cells = (this.look?.cells ?? []).filter((cell) => cell.converted !== "");
+    for (const cell of cells) this.rewrite(cell.cell, cell.converted);
+    if (cells.length > 0) void this.open("tasks");
+  }
+
   channel(run: string): Channel | null {
     return this.link?.channel(run) ?? null;
   }

@@ -126,6 +126,10 @@ export class FollowingDesk implements Desk {
     this.desks.current?.reveal(cell);
   }
 
+  convert(): void {
+    this.desks.current?.convert();
+  }
+
   rewrite(cell: string, source: string): void {
     this.desks.current?.rewrite(cell, source);
   }

@@ -49,6 +49,8 @@ export interface Desk {
   reveal(cell: string): void;
   /** Give a cell another source, as one step that undo takes back. */
   rewrite(cell: string, source: string): void;
+  /** Give all cells the text they would have as task cells, where the kernel proposed one, and look at these. */
+  convert(): void;
   /** The channel of a run, for the picture. */
   channel(run: string): Channel | null;
   interrupt(): Promise<void>;

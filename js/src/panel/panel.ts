@@ -17,6 +17,7 @@ import { barOf, type ButtonName } from "./controls";
 import type { Desk } from "./desk";
 import { type Maker, maker } from "./dom";
 import { emptyOf } from "./empties";
+import { Conversion } from "./conversion";
 import { ParameterForm } from "./form";
 import { Inspector } from "./inspector";
 import { PicturePane } from "./pane";
@@ -59,6 +60,7 @@ class Panel {
   private readonly inspector: Inspector;
   private readonly others: HTMLElement;
   private readonly basis: HTMLSelectElement;
+  private readonly conversion: Conversion;
   private readonly announcer: Announcer;
   private readonly book = new RowBook();
   private readonly stops: (() => void)[] = [];
@@ -96,6 +98,7 @@ class Panel {
     this.basis = make("select", "fp-basis", ...BASES.map(([basis, text]) => new Option(text, basis)));
     this.basis.setAttribute("aria-label", "What the flow is made of");
     this.basis.addEventListener("change", () => void desk.open(this.basis.value as Basis));
+    this.conversion = new Conversion(make, () => desk.convert());
     this.announcer = new Announcer(page);
     this.work = this.arrange(make);
     this.root = make("div", "fb-root fp-root", this.welcome.element, this.work, this.announcer.element);
@@ -122,7 +125,8 @@ class Panel {
       main.style.setProperty("--fp-share", `${share}%`);
       main.toggleAttribute("data-split", isWanted);
     });
-    main.append(this.picture.element, line, this.problems.element, this.table.element, make("footer", "fp-foot", this.others, this.basis));
+    const foot = make("footer", "fp-foot", this.others, this.conversion.element, this.basis);
+    main.append(this.picture.element, line, this.problems.element, this.table.element, foot);
     const body = make("div", "fp-body-columns", main, this.inspector.element);
     return make("div", "fp-work", this.bar.element, this.form.element, body);
   }
@@ -168,6 +172,7 @@ class Panel {
     setText(this.others, othersText(state.look));
     setAttribute(this.others, "title", this.others.textContent ?? "");
     this.basis.value = state.look.basis;
+    this.conversion.paint(state.look, !state.busy && !isLive(state));
     this.inspect();
     const isEnded = isOver(state.model.flow);
     if (isLive(state) || isEnded) this.announcer.say(() => summary(state.model), isEnded);
