@@ -110,6 +110,7 @@ def test_the_tasks_are_walked_by_keyboard_and_enter_goes_to_the_cell(open_panel:
     page.locator(".fp-row[tabindex='0']").focus()
     for _ in range(3):
         page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(30)
     wait_until_heard(page, "choose 3")
     page.keyboard.press("Enter")
     wait_until_heard(page, "reveal cell-3")
