@@ -267,7 +267,6 @@ interface RunningItem {
   icon(): unknown;
   label(): string;
   labelTitle(): string;
-  detail?(): string;
 }
 
 interface RunningManagers {

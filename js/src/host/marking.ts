@@ -64,8 +64,8 @@ function taskMark(cell: CellLook, { look, card }: Told, now: number, problem: st
   const isIdle = look.state === "";
   const texts = nodeTexts(look, card, now);
   const words = [isIdle ? "not run yet" : texts.state];
-  if (cell.stale) words.push("stale: something before it changed");
-  if (cell.dirty) words.push("edited since it ran");
+  if (cell.stale) words.push("out of date: something before it changed");
+  if (cell.dirty) words.push("changed since it ran");
   if (problem !== "") words.push(problem);
   const said = isIdle ? `${card.name}, not run yet` : nodeName(look, card, now);
   return {
