@@ -133,7 +133,7 @@ class MarkNode {
     setText(parts.attempt, mark.attempt);
     setText(parts.time, mark.time);
     setText(parts.sign, mark.isDirty ? "✎" : mark.isStale ? "▨" : "");
-    setAttribute(badge, "aria-label", `${mark.name}. Show in the flow panel`);
+    setAttribute(badge, "aria-label", `${mark.name}. Show in the flow panel.`);
     // What is long is cut, and a tooltip has all of it; a running time would make it flicker.
     setAttribute(badge, "title", mark.isMoving ? "" : mark.name);
   }
