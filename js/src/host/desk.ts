@@ -81,7 +81,7 @@ export class NotebookDesk implements Desk {
     readonly panel: NotebookPanel,
     private readonly around: Around,
   ) {
-    this.outputs = new OutputsWriter((cell) => this.cellModel(cell));
+    this.outputs = new OutputsWriter(() => this.cells?.cells ?? []);
     panel.sessionContext.kernelChanged.connect(this.onKernel);
     panel.content.modelChanged.connect(this.onModel);
     panel.content.activeCellChanged.connect(this.onActiveCell);
