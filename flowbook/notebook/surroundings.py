@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from flowbook.notebook.outputs import current_outputs
+
+with contextlib.suppress(ImportError):  # there are Pythons without it
+    import sqlite3  # noqa: F401 - so that it can be found below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +60,7 @@ class Surroundings:
             self._undo.pop()()
 
 
+_sqlite: Any = sys.modules.get("sqlite3")
 _sqlite_lock = threading.Lock()
 _sqlite_users = [0]
 
@@ -65,17 +68,20 @@ _sqlite_users = [0]
 @contextlib.contextmanager
 def any_thread_for_sqlite() -> Iterator[None]:
     """Let connections that cells open be used by cells on other threads: in order, so never at the same time."""
+    if _sqlite is None:
+        yield
+        return
     with _sqlite_lock:
         _sqlite_users[0] += 1
         if _sqlite_users[0] == 1:
-            sqlite3.connect = _connect_for_all
+            _sqlite.connect = _connect_for_all
     try:
         yield
     finally:
         with _sqlite_lock:
             _sqlite_users[0] -= 1
             if not _sqlite_users[0]:
-                sqlite3.connect = _connect
+                _sqlite.connect = _connect
 
 
 def _connect_for_all(*args: Any, **kwargs: Any) -> Any:
@@ -86,7 +92,7 @@ def _connect_for_all(*args: Any, **kwargs: Any) -> Any:
 
 # The place of `check_same_thread` among the arguments of `sqlite3.connect`.
 _SAYS_THREAD = 4
-_connect = sqlite3.connect
+_connect: Any = getattr(_sqlite, "connect", None)
 
 
 def _restore_environment(before: dict[str, str]) -> None:

@@ -36,6 +36,21 @@ TELLTALES: dict[str, tuple[list[str], str | None, bool]] = {
     "in a new list": (["a = [1]", "b = [x for x in (a, a)]", "b[0] is a and b[1] is a"], "True", True),
     "an object of a class": ([BOX, "a = Box([1])", "b = [a, Box(a.x)]", "b[1].x is a.x"], "True", True),
     "a class": (["class Box:\n    pass", "a = Box()", "type(a) is Box"], "True", True),
+    "a part of a library that was changed": (
+        ["import colorsys", "colorsys.ONE_SIXTH = 'mine'", "a = colorsys.ONE_SIXTH", "a"],
+        "'mine'",
+        False,
+    ),
+    "objects of classes that nobody names": (
+        [
+            "from dataclasses import dataclass\n\n@dataclass\nclass Box:\n    x: int",
+            "a = [Box(n) for n in range(3)]",
+            "b = max(a, key=lambda box: box.x)",
+            "b is a[2]",
+        ],
+        "True",
+        True,
+    ),
     "no number": (["a = [float('nan')]", "b = a[0]", "b in a"], "True", True),
     "a view": (
         ["import numpy as np", "a = np.zeros(3)", "b = a[1:]", "b[0] = 7\na.tolist()"],
