@@ -222,6 +222,19 @@ def test_a_run_that_is_cancelled_stops_its_processes(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 2
 
 
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_a_run_is_resumed_where_its_cells_ran(tmp_path: Path, executor: str) -> None:
+    cells = ["a = [int('1')]", "b = a[0] / zero", "c = b + len(a)", "d = a[:]"]
+    flow = Flow.from_notebook(written(tmp_path / "cells.ipynb", cells))
+    assert flow.run(show=False, executor=executor).is_failed()
+    assert flow.last_document_run is not None
+    assert flow.last_run is not None
+    flow.last_document_run.interpreter.namespace["zero"] = 2
+    assert flow.last_run.resume().wait(60).is_successful(), flow.failures()
+    assert flow.last_document_run.names["c"] == 1.5
+    assert flow.last_document_run.places["cell-3"] == IN_PROCESS
+
+
 def plain(x: int = 1) -> int:
     return x
 
