@@ -32,7 +32,7 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
-from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
+from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing, told_of_input
 from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources.notebook import HISTORY
 
@@ -200,6 +200,7 @@ class Interpreter:
             try:
                 self._across_threads(self._run, cell, private)
             except BaseException as error:
+                told_of_input(error)
                 outputs.error(type(error).__name__, words_of(error), self._traceback(error))
                 raise
 

@@ -14,13 +14,19 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import StdinNotImplementedError
+
 from flowbook.notebook.outputs import current_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["refuse_exit", "refuse_input", "refusing", "told_of_exit"]
+__all__ = ["refuse_exit", "refuse_input", "refusing", "told_of_exit", "told_of_input"]
 
+_CANNOT_ASK = (
+    "a cell cannot ask a person while the flow runs from the panel. Run the cell by itself (Shift+Enter) and tag it "
+    "`skip`, or make what it asks for a parameter: set it in a cell tagged `parameters`."
+)
 _HOW = "would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
 
 
@@ -57,6 +63,21 @@ def told_of_exit(error: SystemExit) -> str:
 
     """
     return f"sys.exit({'' if error.code is None else repr(error.code)[:60]}) {_HOW}"
+
+
+def told_of_input(error: BaseException) -> None:
+    """Let the error of a kernel that cannot ask a person say what to do, where it only says that it cannot.
+
+    A kernel asks only while it runs a cell for its page; the cells of a flow that the panel runs are none of these.
+
+    >>> error = StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
+    >>> told_of_input(error)
+    >>> str(error).partition(".")[0]
+    'a cell cannot ask a person while the flow runs from the panel'
+
+    """
+    if isinstance(error, StdinNotImplementedError):
+        error.args = (_CANNOT_ASK,)
 
 
 def _ending(name: str, end: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 
 from flowbook import Flow, Parameter, task
@@ -452,3 +453,22 @@ def test_a_name_that_only_a_deleted_cell_made_is_missed_though_the_kernel_has_it
     page.desk.asked = Document(page.name, "document", both[1:])
     (problem,) = page.look().problems
     assert problem.text == "cell 1 reads x, which is only left from code that is not in the notebook any more."
+
+
+def test_a_name_is_not_missed_below_a_cell_that_may_make_any(page: Page) -> None:
+    cells = ["x = nowhere", "%run helper.py", "print(GREETING)"]
+    told = page.show(*cells).problems
+    assert [(problem.cell, problem.grave) for problem in told] == [("a", True), ("b", False)]
+
+
+def test_a_cell_that_asks_a_person_says_what_to_do_instead(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(prompt: object = "") -> str:
+        msg = "raw_input was called, but this frontend does not support input requests."
+        raise StdinNotImplementedError(msg)
+
+    monkeypatch.setattr("builtins.input", ask)
+    page.show("name = input('Your name? ')")
+    page.order()
+    outputs = page.wait(CellOutputs, lambda one: "error" in one.outputs)
+    assert "a cell cannot ask a person while the flow runs from the panel." in json.loads(outputs.outputs)[0]["evalue"]
+    assert "raw_input" not in json.loads(outputs.outputs)[0]["evalue"]
