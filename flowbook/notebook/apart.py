@@ -9,7 +9,6 @@ only running it can tell (whether objects can be copied, whether it changed one 
 from __future__ import annotations
 
 import ast
-import os
 import re
 import sys
 from functools import cached_property
@@ -60,8 +59,11 @@ def in_kernel(reason: str) -> str:
 
 
 def is_hash_random() -> bool:
-    """Tell whether another process orders sets of texts in another way."""
-    return bool(sys.flags.hash_randomization) and os.environ.get("PYTHONHASHSEED", "random") == "random"
+    """Tell whether another process may order sets of texts in another way.
+
+    What the environment says of the seed may have been set after this process began; Dask does that for its workers.
+    """
+    return bool(sys.flags.hash_randomization)
 
 
 class Apart:

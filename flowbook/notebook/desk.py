@@ -43,9 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "open_desk", "run_orders"]
 
-# How much output of a cell (characters of JSON) is told at once, a hundred times a minute: more is told less often.
+# How much output of a cell (characters) is told at once, a hundred times a minute: more is told less often, so that
+# what goes to a page while a cell writes stays within so much a second.
 _LIGHT = 20_000
 _HEAVY_PAUSE = 2.0
+_A_SECOND = 500_000
 
 
 class Desk:
@@ -183,8 +185,9 @@ class Desk:
             if outputs is None:
                 self._written.pop(cell, None)
                 continue
-            is_heavy = outputs.size > _LIGHT
-            if is_heavy and not is_over and time.monotonic() < since + _HEAVY_PAUSE:
+            size = outputs.size
+            pause = max(_HEAVY_PAUSE, size / _A_SECOND) if size > _LIGHT else 0.0
+            if not is_over and time.monotonic() < since + pause:
                 continue
             self._written.pop(cell, None)
             yield CellOutputs(run.id, cell, json.dumps(outputs.saved(), default=str))

@@ -13,7 +13,7 @@ import datetime as dt
 import functools
 from typing import TYPE_CHECKING, Any, cast
 
-from flowbook.contexts import context
+from flowbook.contexts import context, current_frame
 from flowbook.engine.executors import executor_of
 from flowbook.engine.journey import WorkerLost
 from flowbook.errors import FlowError, shown
@@ -153,7 +153,11 @@ class DocumentTask(Task):
             msg = "a cell of a notebook runs as part of its flow: flow.run()."
             raise RuntimeError(msg)
         given = {name: value for name, value in inputs.items() if name in self.parameters and value is not ...}
-        run.run(self.cell, self.private, given)
+        if run.interpreter.is_for_driver(self.cell):
+            frame: Any = current_frame()
+            frame.runner.errands.do(lambda: run.run(self.cell, self.private, given))
+        else:
+            run.run(self.cell, self.private, given)
         if (place := run.places.get(self.cell.id)) is not None:
             ended = Cached if place == FROM_CACHE else Success
             raise ENDRUN(ended(place, result=self._made(run)))  # the story says it

@@ -49,6 +49,10 @@ _ASKS_FOR_LOOP = re.compile(r"\b(?:create_task|ensure_future|get_running_loop|ge
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
 
+# What works on the main thread only, or tells threads apart.
+_OF_MAIN_THREAD = re.compile(r"\b(signal\.\w+|import signal|tkinter|turtle|main_thread|current_thread|get_ident)\b")
+
+
 class _Displays(DisplayPublisher):
     """Shows for the cell that runs, also while cells of another interpreter run beside it."""
 
@@ -162,6 +166,20 @@ class Interpreter:
         """Let go of the event loop; the names stay."""
         self._stop_loop()
         self._remove_home()
+
+    def is_for_driver(self, cell: CodeCell) -> bool:
+        """Tell whether a cell has to run on the thread that drives the run, which is the kernel's main one mostly.
+
+        Signal handlers, window systems and connections that were opened elsewhere want to be used there.
+        """
+        if _OF_MAIN_THREAD.search(cell.source):
+            return True
+        sqlite = sys.modules.get("sqlite3")
+        if sqlite is None:
+            return False
+        return any(
+            isinstance(self.namespace.get(name), (sqlite.Connection, sqlite.Cursor)) for name in cell.names.reads
+        )
 
     # -- running -----------------------------------------------------------------------------------------------------
 

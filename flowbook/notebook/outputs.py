@@ -11,6 +11,7 @@ import contextvars
 import os
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ class Outputs:
         changed: called after each change; on whatever thread, so it must be quick.
 
     Attributes:
-        items: the outputs, in nbformat's form.
         threads: those that the cell has started.
 
     """
@@ -35,17 +35,33 @@ class Outputs:
     def __init__(
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
-        self.items: list[dict[str, Any]] = []
         self.threads: list[threading.Thread] = []
+        self._items: list[dict[str, Any]] = []
+        # of the last item, a stream: what was written since its text was put together; a cell may write a million times
+        self._written: list[str] = []
+        self._size_written = 0
         self.echo = echo
         self.changed = changed or _nothing
         self._lock = threading.Lock()
         self._is_to_be_cleared = False
 
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The outputs, in nbformat's form."""
+        with self._lock:
+            return self._settled()
+
+    def _settled(self) -> list[dict[str, Any]]:
+        if self._written:
+            self._items[-1]["text"] += "".join(self._written)
+            self._written.clear()
+            self._size_written = 0
+        return self._items
+
     def _clear_if_asked(self) -> None:
         if self._is_to_be_cleared:
             self._is_to_be_cleared = False
-            self.items.clear()
+            self._settled().clear()
 
     def write(self, stream: str, text: str) -> None:
         """Take what was written to "stdout" or "stderr"."""
@@ -53,11 +69,12 @@ class Outputs:
             return
         with self._lock:
             self._clear_if_asked()
-            last = self.items[-1] if self.items else {}
+            last = self._items[-1] if self._items else {}
             if last.get("output_type") == "stream" and last["name"] == stream:
-                last["text"] += text
+                self._written.append(text)
+                self._size_written += len(text)
             else:
-                self.items.append({"output_type": "stream", "name": stream, "text": text})
+                self._settled().append({"output_type": "stream", "name": stream, "text": text})
         self.changed()
         if self.echo is not None:
             self.echo(stream, text)
@@ -70,13 +87,13 @@ class Outputs:
             item["transient"] = {"display_id": display_id}
         with self._lock:
             self._clear_if_asked()
-            self.items.append(item)
+            self._settled().append(item)
         self.changed()
 
     def update(self, data: dict[str, Any], metadata: dict[str, Any] | None, display_id: str) -> bool:
         """Replace what was shown under a display id; return whether this cell had any."""
         with self._lock:
-            found = [item for item in self.items if item.get("transient", {}).get("display_id") == display_id]
+            found = [item for item in self._items if item.get("transient", {}).get("display_id") == display_id]
             for item in found:
                 item.update(data=dict(data), metadata=dict(metadata or {}))
         if found:
@@ -88,7 +105,7 @@ class Outputs:
         with self._lock:
             self._is_to_be_cleared = wait
             if not wait:
-                self.items.clear()
+                self._settled().clear()
         self.changed()
 
     def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int | None) -> None:
@@ -96,25 +113,26 @@ class Outputs:
         item = {"output_type": "execute_result", "data": data, "metadata": metadata, "execution_count": count}
         with self._lock:
             self._clear_if_asked()
-            self.items.append(item)
+            self._settled().append(item)
         self.changed()
 
     def error(self, kind: str, words: str, traceback: list[str]) -> None:
         """Take the error in which the cell ended."""
         with self._lock:
-            self.items.append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
+            self._settled().append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
         self.changed()
 
     @property
     def size(self) -> int:
         """How many characters of text there are, about."""
         with self._lock:
-            return sum(_size(value) for item in self.items for value in (item, *item.get("data", {}).values()))
+            shown = sum(_size(value) for item in self._items for value in (item, *item.get("data", {}).values()))
+            return shown + self._size_written
 
     def saved(self) -> list[dict[str, Any]]:
         """Return the outputs as a notebook file keeps them."""
         with self._lock:
-            return [{key: value for key, value in item.items() if key != "transient"} for item in self.items]
+            return [{key: value for key, value in item.items() if key != "transient"} for item in self._settled()]
 
 
 def _size(value: Any) -> int:
@@ -215,65 +233,87 @@ class _Publisher:
             self.clear_output(wait)
 
     def put(self) -> None:
+        self.before = {name: one for name, one in vars(self.publisher).items() if name in {"publish", "clear_output"}}
         self.publisher.publish, self.publisher.clear_output = self.take, self.clear
 
     def take_away(self) -> None:
-        # they were found on the class before: nothing of ours may stay on the instance
+        # mostly they were found on the class before, and then nothing of ours may stay on the instance
         for name in ("publish", "clear_output"):
             self.publisher.__dict__.pop(name, None)
+        self.publisher.__dict__.update(self.before)
 
 
 _lock = threading.Lock()
 _users = [0]
 _undo: list[Callable[[], None]] = []
-_known: list[Outputs] = []
+_known: list[weakref.ref[Outputs]] = []
+# What cells have put in the places of the streams, by name.
+_left: dict[str, Any] = {}
 
 
 def _others(outputs: Outputs) -> list[Outputs]:
     """Return the outputs of other cells of this process, in which a display may be updated."""
     with _lock:
-        return [one for one in _known if one is not outputs]
+        return [one for known in _known if (one := known()) is not None and one is not outputs]
 
 
-def _start(thread: threading.Thread) -> None:
-    """Start a thread whose prints go to the cell that starts it."""
-    outputs = _current.get()
-    if outputs is not None:
-        run = thread.run
+def _route_threads() -> None:
+    """Let what a thread prints go to the cell that starts it."""
+    before = threading.Thread.start  # not always Python's own: profilers and debuggers put theirs in its place
 
-        def run_for_cell() -> None:
-            _current.set(outputs)  # each thread has a context of its own
-            run()
+    def start(thread: threading.Thread) -> None:
+        outputs = _current.get()
+        if outputs is not None:
+            run = thread.run
 
-        thread.run = run_for_cell  # type: ignore[method-assign]
-        outputs.threads.append(thread)
-    _start_thread(thread)
+            def run_for_cell() -> None:
+                _current.set(outputs)  # each thread has a context of its own
+                run()
+
+            thread.run = run_for_cell  # type: ignore[method-assign]
+            outputs.threads.append(thread)
+        before(thread)
+
+    def put_back() -> None:
+        if threading.Thread.start is start:  # else a cell put another one in its place
+            threading.Thread.start = before  # type: ignore[method-assign]
+
+    threading.Thread.start = start  # type: ignore[method-assign,assignment]
+    _undo.append(put_back)
 
 
-_start_thread = threading.Thread.start
+def _route_stream(name: str) -> None:
+    """Let what is written to "stdout" or "stderr" go to the cell that writes it."""
+    beneath = _own(getattr(sys, name))
+    if beneath is not _left.get(name):  # else a cell before has put it there, so that cells write to it from then on
+        setattr(sys, name, _Stream(name, beneath))
+
+    def put_back() -> None:
+        now = getattr(sys, name)
+        if isinstance(now, _Stream):  # ours, or one that a cell has kept and put back
+            setattr(sys, name, _own(now))
+            _left.pop(name, None)
+        else:
+            _left[name] = now
+
+    _undo.append(put_back)
+
+
+def _own(stream: Any) -> Any:
+    """Return the stream beneath our routers."""
+    while isinstance(stream, _Stream):
+        stream = stream.beneath
+    return stream
 
 
 def _install(publisher: Any) -> None:
-    threading.Thread.start = _start  # type: ignore[method-assign,assignment]
-    _undo.append(_start_as_before)
+    _route_threads()
     for name in ("stdout", "stderr"):
-        beneath = getattr(sys, name)
-        router = _Stream(name, beneath)
-        setattr(sys, name, router)
-        _undo.append(lambda name=name, router=router, beneath=beneath: _put_back(name, router, beneath))  # type: ignore[misc]
+        _route_stream(name)
     if publisher is not None:
         before = _Publisher(publisher)
         before.put()
         _undo.append(before.take_away)
-
-
-def _start_as_before() -> None:
-    threading.Thread.start = _start_thread  # type: ignore[method-assign]
-
-
-def _put_back(name: str, router: _Stream, beneath: Any) -> None:
-    if getattr(sys, name) is router:  # else a cell put another one in its place, as it may
-        setattr(sys, name, beneath)
 
 
 @contextlib.contextmanager
@@ -303,8 +343,8 @@ def collecting(outputs: Outputs, publisher: Any = None) -> Iterator[None]:
 
 
 def _remember(outputs: Outputs) -> None:
-    if outputs not in _known[-1:]:
-        _known.append(outputs)
+    if not _known or _known[-1]() is not outputs:
+        _known.append(weakref.ref(outputs))  # others keep them, as long as somebody may look at them
         del _known[:-_KEPT]
 
 

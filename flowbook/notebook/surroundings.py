@@ -63,6 +63,7 @@ class Surroundings:
 _sqlite: Any = sys.modules.get("sqlite3")
 _sqlite_lock = threading.Lock()
 _sqlite_users = [0]
+_sqlite_undo: list[Callable[[], object]] = []
 
 
 @contextlib.contextmanager
@@ -74,25 +75,34 @@ def any_thread_for_sqlite() -> Iterator[None]:
     with _sqlite_lock:
         _sqlite_users[0] += 1
         if _sqlite_users[0] == 1:
-            _sqlite.connect = _connect_for_all
+            _sqlite_undo.append(_open_sqlite())
     try:
         yield
     finally:
         with _sqlite_lock:
             _sqlite_users[0] -= 1
             if not _sqlite_users[0]:
-                _sqlite.connect = _connect
+                _sqlite_undo.pop()()
 
 
-def _connect_for_all(*args: Any, **kwargs: Any) -> Any:
-    if current_outputs() is not None and len(args) <= _SAYS_THREAD:
-        kwargs.setdefault("check_same_thread", False)
-    return _connect(*args, **kwargs)
+def _open_sqlite() -> Callable[[], object]:
+    before: Any = _sqlite.connect  # not always that of Python: tracers put theirs in its place
+
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        if current_outputs() is not None and len(args) <= _SAYS_THREAD:
+            kwargs.setdefault("check_same_thread", False)
+        return before(*args, **kwargs)
+
+    def put_back() -> None:
+        if _sqlite.connect is connect:  # else a cell put another one in its place
+            _sqlite.connect = before
+
+    _sqlite.connect = connect
+    return put_back
 
 
 # The place of `check_same_thread` among the arguments of `sqlite3.connect`.
 _SAYS_THREAD = 4
-_connect: Any = getattr(_sqlite, "connect", None)
 
 
 def _restore_environment(before: dict[str, str]) -> None:
