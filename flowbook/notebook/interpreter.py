@@ -23,15 +23,17 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.autocall import IPyAutocall
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.capture import CapturedIO, RichOutput
+from IPython.utils.capture import CapturedIO
 from traitlets import Type
 from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
 from flowbook.notebook.surroundings import any_thread_for_sqlite
+from flowbook.sources import analyse
 from flowbook.sources.notebook import HISTORY
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
     from flowbook.notebook.documents import CodeCell
 
-__all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
+__all__ = ["Interpreter", "is_quiet", "line_of", "refusing", "words_of"]
 
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
@@ -179,6 +181,9 @@ class Interpreter:
                 self._run(cell, private)
             except BaseException as error:
                 outputs.error(type(error).__name__, words_of(error), self._traceback(error))
+                if _draws(cell):
+                    with contextlib.suppress(Exception):  # the error of the cell is the one to tell
+                        self._show_figures()
                 raise
 
     def _run(self, cell: CodeCell, private: frozenset[str]) -> None:
@@ -191,22 +196,28 @@ class Interpreter:
         filename = self.filename(cell.number)
         self.shell.compile._filename_map[filename] = cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
-        tree = ast.parse(code, filename)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         names: Any = Overlay(self.namespace, private) if private else self.namespace
-        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         try:
-            self._execute(compile(tree, filename, "exec", flags), names)
-            if last is not None:
-                shown = ast.Expression(last.value)
-                value = self._execute(compile(shown, filename, "eval", flags), names)
-                if value is not None and not is_quiet(cell.source):
-                    self._show(cell.number, value)
-            if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
+            value = self._value(code, filename, names)
+            if value is not None and not is_quiet(cell.source):
+                self._show(cell.number, value)
+            if _draws(cell):
                 self._show_figures()
         finally:
             if private:
                 self._hand_over(cell.number, names)
+
+    def _value(self, code: str, filename: str, names: Any) -> Any:
+        """Run code and return the value of its last expression, None when it ends in something else."""
+        __tracebackhide__ = True
+        tree = ast.parse(code, filename)
+        last = tree.body[-1] if tree.body else None
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        if not isinstance(last, ast.Expr):
+            return self._execute(compile(tree, filename, "exec", flags), names)
+        tree.body.pop()
+        self._execute(compile(tree, filename, "exec", flags), names)
+        return self._execute(compile(ast.Expression(last.value), filename, "eval", flags), names)
 
     def filename(self, number: int) -> str:
         """Return what tracebacks call a cell."""
@@ -336,9 +347,13 @@ class Interpreter:
         kept = next((word for word in words if not word.startswith("-")), "")
         inner, outer = Outputs(), current_outputs()
         with collecting(inner, self.publisher):
-            filename = "<captured cell>"
-            tree = ast.parse(self.shell.transform_cell(cell), filename)
-            self._execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), self.namespace)
+            value = self._value(self.shell.transform_cell(cell), "<captured cell>", self.namespace)
+            if value is not None and not is_quiet(cell):
+                data, metadata = self.shell.display_formatter.format(value)
+                inner.show(data, metadata, None)
+            names = analyse(cell)
+            if "plot" in names.effects | names.hints:
+                self._show_figures()
         texts = {"stdout": "", "stderr": ""}
         shown: list[Any] = []
         for item in inner.items:
@@ -349,14 +364,37 @@ class Interpreter:
             elif "--no-display" in words and outer is not None:
                 outer.show(item["data"], item["metadata"], None)
             else:
-                shown.append(RichOutput(item["data"], item["metadata"]))
-        if kept:
+                shown.append({"data": item["data"], "metadata": item["metadata"]})
+        if kept and is_quiet(cell):  # as IPython does
+            self.namespace.pop(kept, None)
+        elif kept:
             self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
 
 
 def _the_shell() -> Any:
     """Return the shell which ``display()`` and matplotlib ask for: there is one in a process."""
     return InteractiveShell.instance() if InteractiveShell.initialized() else None
+
+
+@contextlib.contextmanager
+def refusing(namespace: dict[str, Any]) -> Iterator[None]:
+    """Let cells that run as a flow not end the kernel, and not wait for a person who is not asked, in the block.
+
+    Args:
+        namespace: of the kernel; what cells have put there under the names of ``exit``, ``quit`` and ``input`` stays.
+
+    """
+    ours: dict[str, Any] = {"exit": _refuse_exit, "quit": _refuse_exit, "input": _refuse_input}
+    before = {name: namespace[name] for name in ours if name in namespace}
+    own = {name for name, value in before.items() if not isinstance(value, IPyAutocall)}
+    namespace.update({name: value for name, value in ours.items() if name not in own})
+    try:
+        yield
+    finally:
+        for name in ours.keys() - own:
+            if namespace.get(name) is ours[name]:
+                del namespace[name]
+                namespace.update({name: before[name]} if name in before else {})
 
 
 # Interpreters in which a cell runs now, and what was there before the first of them.
@@ -387,6 +425,11 @@ def _set_main(module: Any, shell: Any) -> None:
         for one in _Shell.__mro__:
             if issubclass(one, InteractiveShell):
                 one._instance = shell  # noqa: SLF001 - instance() would make a new one
+
+
+def _draws(cell: CodeCell) -> bool:
+    """Tell whether a cell may draw figures."""
+    return "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -444,9 +487,17 @@ def words_of(error: BaseException) -> str:
         return ""
 
 
-def _refuse_exit(*_: Any) -> None:
-    msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
-    raise RuntimeError(msg)
+class _Refusal(IPyAutocall):
+    """Stands in the place of ``exit``, which IPython calls also where only its name is written."""
+
+    rewrite = False
+
+    def __call__(self, *_: Any) -> None:
+        msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
+        raise RuntimeError(msg)
+
+
+_refuse_exit: Any = _Refusal()  # type: ignore[no-untyped-call]
 
 
 def _refuse_input(prompt: Any = "") -> str:

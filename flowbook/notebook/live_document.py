@@ -18,7 +18,7 @@ from flowbook.notebook.again import again_in
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
 from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
-from flowbook.notebook.interpreter import Interpreter
+from flowbook.notebook.interpreter import Interpreter, refusing
 from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
 from flowbook.notebook.surroundings import Surroundings
@@ -339,13 +339,15 @@ class LiveDocument:
             options["task_states"] = kept
         interpreter = self._new_run(flow.document).interpreter
         assert isinstance(interpreter, LiveInterpreter)
-        undo = interpreter.capturing()
+        undo, before = interpreter.capturing(), flow.last_run
         try:
-            state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
+            with refusing(interpreter.namespace):
+                state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
             return state
         finally:
             undo()
-            self.remember(flow, kept)
+            if flow.last_run is not before:  # else it was refused, and nothing has run
+                self.remember(flow, kept)
 
     def _kept(self, flow: DocumentFlow, to: str, options: dict[str, Any]) -> dict[Task, State]:
         """Return what need not run for a cell, and put into the options that the run ends there."""
