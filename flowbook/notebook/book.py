@@ -319,10 +319,11 @@ class Notebook:
         if kept:
             options["task_states"] = kept
         values = {key: value for key, value in values.items() if key in {task.name for task in flow.parameters()}}
+        before = flow.last_run
         try:
             state: State = flow.run(values, run_on_schedule=False, **options)
         finally:
-            if flow.last_run is not None:
+            if flow.last_run is not None and flow.last_run is not before:  # else it was refused, and nothing has run
                 self._remember(whole, flow.last_run, kept)
         return state
 

@@ -22,6 +22,7 @@ from flowbook.notebook.files import Node
 from flowbook.notebook.interpreter import Interpreter
 from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
+from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.sources import CellSyntaxError, analyse
 from flowbook.states import Cancelled, Skipped, Success, TriggerFailed
@@ -350,13 +351,15 @@ class LiveDocument:
             options["task_states"] = kept
         interpreter = self._new_run(flow.document).interpreter
         assert isinstance(interpreter, LiveInterpreter)
-        undo = interpreter.capturing()
+        undo, before = interpreter.capturing(), flow.last_run
         try:
-            state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
+            with refusing_in(interpreter.namespace):
+                state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
             return state
         finally:
             undo()
-            self.remember(flow, kept)
+            if flow.last_run is not before:  # else it was refused, and nothing has run
+                self.remember(flow, kept)
 
     def _kept(self, flow: DocumentFlow, to: str, options: dict[str, Any]) -> dict[Task, State]:
         """Return what need not run for a cell, and put into the options that the run ends there."""
