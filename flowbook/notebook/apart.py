@@ -19,6 +19,8 @@ from flowbook.sources.magics import parse_cell
 from flowbook.sources.notebook import Notebook, Uses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowbook.notebook.documents import Document
 
 __all__ = ["FROM_CACHE", "IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
@@ -110,7 +112,24 @@ class Apart:
         changed = max((at for at in self._settings if at < position), default=-1)
         if changed >= 0:
             return f"comes after cell {self.document.cells[changed].number}, which changes settings of libraries"
+        patched = max((at for at in self._patches if at < position), default=-1)
+        if patched >= 0:
+            number = self.document.cells[patched].number
+            return f"comes after cell {number}, which changes {self._patches[patched]}, a part of a library"
         return ""
+
+    @cached_property
+    def _patches(self) -> dict[int, str]:
+        """The cells that put something into what is imported, and into which name."""
+        imported = {name for cell in self.document.cells for name in cell.names.modules}
+        found: dict[int, str] = {}
+        for at, cell in enumerate(self.document.cells):
+            if cell.problem is None and at not in self.settings:
+                names = (name for node in self._nodes(at) for name in _changed_attributes(node))
+                changed = next((name for name in names if name in imported), "")
+                if changed:
+                    found[at] = changed
+        return found
 
     @cached_property
     def _present(self) -> set[str]:
@@ -170,15 +189,21 @@ class Apart:
                 return f"uses {min(met)}, which cell {cell.number} does not only define"
         return ""
 
-    def needed(self, position: int) -> list[int]:
-        """Return the cells that must be run before in the process where this one runs, in order."""
+    def needed(self, position: int, also: Iterable[str] = ()) -> list[int]:
+        """Return the cells that must be run before in the process where this one runs, in order.
+
+        Args:
+            position: of the cell.
+            also: names of classes and functions that its objects need, besides those which it reads.
+
+        """
         use = self.uses[position]
         found: set[int] = set()
         if "settings" in use.hints | use.looks:
             found |= {at for at in self.settings if at < position and self._is_more_than_plots(at)}
         imported = {name for cell in self.document.cells for name in cell.names.modules}
         # what is imported goes along by its name; only definitions look for it earlier
-        wanted = (use.reads - imported).union(*(self.uses[at].reads for at in found))
+        wanted = (use.reads - imported).union(also, *(self.uses[at].reads for at in found))
         while True:
             known = {at for at in {*self.scene, *self.settings} - found if at < position}
             more = {at for at in known if self._writes(at) & wanted}
@@ -202,3 +227,15 @@ class Apart:
         source = self.document.cells[position].source
         without = _PLOTTING.sub("", source)
         return without == source or "settings" in analyse(without).effects
+
+
+def _changed_attributes(node: ast.AST) -> list[str]:
+    """Return the names of which a statement or a call changes an attribute."""
+    target: ast.AST | None = None
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+        target = node
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"setattr", "delattr"} and node.args:
+        target = node.args[0]
+    while isinstance(target, ast.Attribute):
+        target = target.value
+    return [target.id] if isinstance(target, ast.Name) else []

@@ -70,16 +70,17 @@ class CellCache:
                     return "may ask what time it is"
         return ""
 
-    def key(self, position: int, data: bytes, private: Iterable[str]) -> str:
+    def key(self, position: int, data: bytes, used: Iterable[str], private: Iterable[str]) -> str:
         """Return what identifies code and inputs of a cell.
 
         Args:
             position: of the cell.
             data: what it reads, packed.
+            used: the functions and classes that belong to it.
             private: names that it makes for itself alone.
 
         """
-        cells = [self.document.cells[at] for at in (*self.apart.needed(position), position)]
+        cells = [self.document.cells[at] for at in (*self.apart.needed(position, used), position)]
         code = [(cell.number, cell.source) for cell in cells]
         facts = (flowbook.__version__, sys.version_info[:3], self._versions, code, sorted(private))
         return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest()

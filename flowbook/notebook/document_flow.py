@@ -287,7 +287,8 @@ class DocumentFlow(Flow):
             if self.keeps_cells:
                 msg = "cells that run on Dask workers are not kept. Keep them with the executor processes, or threads."
                 raise FlowError(msg)
-            return DaskCellExecutor(run, cast("DaskExecutor", executor))
+            # a run that is resumed gives the one of ours with which it has begun
+            return DaskCellExecutor(run, cast("DaskExecutor", getattr(executor, "dask", executor)))
         msg = (
             f"executor={shown(executor.name)} cannot run the cells of a notebook, since their names are in this "
             'process. Use "local", "threads", "processes" or "dask".'

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
 
+# Functions of asyncio that ask for the loop that runs; in a kernel one always does.
+_ASKS_FOR_LOOP = re.compile(r"\b(?:create_task|ensure_future|get_running_loop|get_event_loop|TaskGroup|current_task)\b")
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
 
@@ -119,7 +121,7 @@ class Interpreter:
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
-        self._carried: dict[contextvars.ContextVar[Any], Any] = {}
+        self._carried = _own_settings()
 
     @property
     def names(self) -> dict[str, Any]:
@@ -194,9 +196,9 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher), self.refusing(), self.across_threads():
+        with self.as_main(), collecting(outputs, self.publisher), self.refusing(), any_thread_for_sqlite():
             try:
-                self._run(cell, private)
+                self._across_threads(self._run, cell, private)
             except BaseException as error:
                 outputs.error(type(error).__name__, words_of(error), self._traceback(error))
                 raise
@@ -215,11 +217,12 @@ class Interpreter:
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         names: Any = Overlay(self.namespace, private) if private else self.namespace
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        on_loop = bool(_ASKS_FOR_LOOP.search(cell.source))
         try:
-            self._execute(compile(tree, filename, "exec", flags), names)
+            self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
             if last is not None:
                 shown = ast.Expression(last.value)
-                value = self._execute(compile(shown, filename, "eval", flags), names)
+                value = self._execute(compile(shown, filename, "eval", flags), names, on_loop=on_loop)
                 if value is refuse_exit:
                     value()  # a kernel calls it when it stands alone
                 if value is not None and not is_quiet(cell.source):
@@ -240,10 +243,17 @@ class Interpreter:
         if backend is not None:
             backend.flush_figures()
 
-    def _execute(self, code: CodeType, names: Any) -> Any:
+    def _execute(self, code: CodeType, names: Any, *, on_loop: bool = False) -> Any:
         __tracebackhide__ = True
+        if on_loop:
+            return self._finish(self._execute_on_loop(code, names))
         made = eval(code, self.namespace, names)  # noqa: S307 - running the notebook's cells is what we are for
         return self._finish(made) if inspect.iscoroutine(made) and code.co_flags & inspect.CO_COROUTINE else made
+
+    async def _execute_on_loop(self, code: CodeType, names: Any) -> Any:
+        """Run code where a loop runs: cells of a kernel can make asyncio tasks without awaiting them."""
+        made = eval(code, self.namespace, names)  # noqa: S307 - as above
+        return await made if inspect.iscoroutine(made) and code.co_flags & inspect.CO_COROUTINE else made
 
     def _finish(self, coroutine: Any) -> Any:
         """Run the coroutine of a cell to its end, on a loop that lives as long as the namespace."""
@@ -337,23 +347,21 @@ class Interpreter:
         """Refuse what cells cannot do here while a block lasts."""
         return refusing()
 
-    @contextlib.contextmanager
-    def across_threads(self) -> Iterator[None]:
-        """Let cells on several threads find what earlier ones have set for their thread, as all have one in a kernel.
+    def _across_threads(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Let cells on several threads find what earlier ones have set for their thread: in a kernel all have one.
 
-        Settings of `decimal` and numpy are context variables, and connections of `sqlite3` look at their thread.
+        Settings of `decimal` and numpy are context variables.
         """
+        __tracebackhide__ = True
+        context = contextvars.copy_context()
         for variable, value in list(self._carried.items()):
-            variable.set(value)
-        before = contextvars.copy_context()
-        with any_thread_for_sqlite():
-            try:
-                yield
-            finally:
-                after = contextvars.copy_context()
-                self._carried.update(
-                    {one: after[one] for one in after if one not in before or before[one] is not after[one]}
-                )
+            context.run(variable.set, value)
+        before = dict(context.items())
+        try:
+            context.run(call, *arguments)
+        finally:
+            changed = {one: value for one, value in context.items() if one not in before or before[one] is not value}
+            self._carried.update(changed)
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""
@@ -378,6 +386,16 @@ class Interpreter:
                 shown.append(RichOutput(item["data"], item["metadata"]))
         if kept:
             self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
+
+
+def _own_settings() -> dict[contextvars.ContextVar[Any], Any]:
+    """Return context variables to begin with: a context of `decimal` that is changed in place must be nobody else's."""
+    import decimal  # noqa: PLC0415 - who reads this file need not pay for it
+
+    context = contextvars.copy_context()
+    before = dict(context.items())
+    context.run(decimal.setcontext, decimal.DefaultContext.copy())
+    return {one: value for one, value in context.items() if before.get(one) is not value}
 
 
 def _the_shell() -> Any:

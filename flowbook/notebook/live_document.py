@@ -77,6 +77,7 @@ class LiveInterpreter(Interpreter):
 
     def __init__(self, shell: Any, name: str) -> None:  # another start, since all of it is there already
         self._begin({}, name)
+        self._carried = {}  # the settings of the kernel's own thread hold here
         self.shell = shell
         self.module = shell.user_module
         self.namespace = shell.user_ns

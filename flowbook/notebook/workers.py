@@ -157,7 +157,7 @@ class CellProcesses:
         if reason := cache.reason(position):
             cache.reasons[cell_id] = reason
             return unpacked(self.call(letter))
-        key = cache.key(position, sent.data, private)
+        key = cache.key(position, sent.data, sent.used, private)
         if (found := cache.find(key)) is not None:
             cache.taken.add(cell_id)
             return unpacked(found)
@@ -167,28 +167,38 @@ class CellProcesses:
             cache.keep(key, answer)
         return unpacked(answer)
 
+    def _definitions(self, position: int) -> dict[str, Any]:
+        """Return the functions and classes that another process can make by running the cells which only define."""
+        names = self.run_of.interpreter.namespace
+        made = {
+            name
+            for at in self.apart.scene
+            if at < position
+            for name in self.run_of.document.cells[at].names.deferred
+            if name in names
+        }
+        return {name: names[name] for name in made if is_plain_definition(names[name])}
+
     def _letter(self, position: int, private: frozenset[str]) -> tuple[Sent, bytes]:
         """Write down a cell with what it reads."""
         cells, interpreter = self.run_of.document.cells, self.run_of.interpreter
-        needed = [cells[at] for at in self.apart.needed(position)]
-        defined = {name for cell in needed for name in cell.names.writes | cell.names.maybe_writes}
+        definitions = self._definitions(position)
         given: dict[str, Any] = {}
-        definitions: dict[str, Any] = {}
+        read: set[str] = set()
         for name in sorted(self.apart.uses[position].reads):
             if name not in interpreter.namespace or name in interpreter.own_names:
                 continue
             value = interpreter.namespace[name]
-            if getattr(value, "__module__", None) != "__main__" or not callable(value):
-                given[name] = value
-            elif name in defined and is_plain_definition(value):
-                definitions[name] = value
-            elif isinstance(value, type) or hasattr(value, "__name__"):
+            if definitions.get(name, interpreter) is value:
+                read.add(name)
+            elif getattr(value, "__module__", None) == "__main__" and hasattr(value, "__name__"):
                 msg = f"uses {name}, which may keep something from call to call"
                 raise Stays(msg)
             else:
                 given[name] = value
         with interpreter.as_main():
             sent = Sent(given, definitions)
+        needed = [cells[at] for at in self.apart.needed(position, sent.used | read)]
         request = {
             "name": interpreter.name,
             "sources": {cell.number: cell.source for cell in (*needed, cells[position])},

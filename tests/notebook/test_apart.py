@@ -36,6 +36,21 @@ TELLTALES: dict[str, tuple[list[str], str | None, bool]] = {
     "in a new list": (["a = [1]", "b = [x for x in (a, a)]", "b[0] is a and b[1] is a"], "True", True),
     "an object of a class": ([BOX, "a = Box([1])", "b = [a, Box(a.x)]", "b[1].x is a.x"], "True", True),
     "a class": (["class Box:\n    pass", "a = Box()", "type(a) is Box"], "True", True),
+    "a part of a library that was changed": (
+        ["import colorsys", "colorsys.ONE_SIXTH = 'mine'", "a = colorsys.ONE_SIXTH", "a"],
+        "'mine'",
+        False,
+    ),
+    "objects of classes that nobody names": (
+        [
+            "from dataclasses import dataclass\n\n@dataclass\nclass Box:\n    x: int",
+            "a = [Box(n) for n in range(3)]",
+            "b = max(a, key=lambda box: box.x)",
+            "b is a[2]",
+        ],
+        "True",
+        True,
+    ),
     "no number": (["a = [float('nan')]", "b = a[0]", "b in a"], "True", True),
     "a view": (
         ["import numpy as np", "a = np.zeros(3)", "b = a[1:]", "b[0] = 7\na.tolist()"],
@@ -207,6 +222,19 @@ def test_a_run_that_is_cancelled_stops_its_processes(tmp_path: Path) -> None:
     begun = time.monotonic()
     assert type(run.wait(10)).__name__ == "Cancelled"
     assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_a_run_is_resumed_where_its_cells_ran(tmp_path: Path, executor: str) -> None:
+    cells = ["a = [int('1')]", "b = a[0] / zero", "c = b + len(a)", "d = a[:]"]
+    flow = Flow.from_notebook(written(tmp_path / "cells.ipynb", cells))
+    assert flow.run(show=False, executor=executor).is_failed()
+    assert flow.last_document_run is not None
+    assert flow.last_run is not None
+    flow.last_document_run.interpreter.namespace["zero"] = 2
+    assert flow.last_run.resume().wait(60).is_successful(), flow.failures()
+    assert flow.last_document_run.names["c"] == 1.5
+    assert flow.last_document_run.places["cell-3"] == IN_PROCESS
 
 
 def plain(x: int = 1) -> int:
