@@ -117,6 +117,8 @@ def convert(source: Path, target: Path, force: bool) -> None:  # noqa: FBT001 - 
         _refuse(f"{source} to {target}: one of the two is a notebook (.ipynb), and the other one a script (.py).")
     if target.exists() and not force:
         _refuse(f"{target} is there already. Write over it with --force, or give another name.")
+    if kinds[1] == ".py" and target.stem in sys.stdlib_module_names:
+        _refuse(f"{target} would be found in the place of Python's own module {target.stem}. Give another name.")
     with _refusals():
         text = _script_text(source) if kinds[0] == ".ipynb" else _converted_notebook(source)
     try:
