@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,10 @@ import click
 
 import flowbook
 from flowbook.notebook import commands
+from flowbook.view.palette import family_of, glyph_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from flowbook.events import Event
     from flowbook.flows import Flow
     from flowbook.view.feed import Feed
+    from flowbook.view.protocol import NodeLook
 
 __all__ = ["main"]
 
@@ -125,15 +128,15 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     run: FlowRun = flow.start(show=False, run_on_schedule=False, **options)
     feed = Feed(run.runner)
     try:
-        if console.is_terminal:
+        if console.is_terminal and _can_redraw():
             with Live(console=console, auto_refresh=False) as live:
                 while not run.is_over:
-                    live.update(_progress(run, feed), refresh=True)
+                    live.update(_progress(run, feed, rows=console.height - _BELOW), refresh=True)
                     time.sleep(0.1)
                 live.update(_progress(run, feed), refresh=True)
         else:
             names = {node.slug: task.name for task, node in flow.nodes.items()}
-            run.subscribe(lambda events: _print_lines(events, names))
+            run.subscribe(_Lines(names).take)
             run.wait()
             console.print(_progress(run, feed))
     except KeyboardInterrupt:
@@ -143,38 +146,97 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     return run.state
 
 
-def _print_lines(events: list[Event], names: Mapping[str, str]) -> None:
-    """Print each change of state as a line, for a terminal that cannot redraw."""
-    for event in events:
-        if event.kind == "state":
+def _can_redraw() -> bool:
+    """Tell whether lines that were printed can be printed over: not in a pipe, and not in the output of a cell.
+
+    The variables of a kernel, which a `!command` inherits, have rich think otherwise.
+    """
+    return sys.stdout.isatty() and "JPY_PARENT_PID" not in os.environ
+
+
+class _Lines:
+    """Prints each change of state as a line, for a terminal that cannot redraw.
+
+    Args:
+        names: of the tasks, by slug.
+
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+        self.done: set[str] = set()
+
+    def take(self, events: list[Event]) -> None:
+        """Print what has happened."""
+        for event in events:
+            if event.kind != "state":
+                continue
+            if event.task in self.names:
+                is_over = family_of(event.state) in {"good", "bad"} or event.state in {"Skipped", "Cancelled"}
+                (self.done.add if is_over else self.done.discard)(event.task)
             when = time.strftime("%H:%M:%S", time.localtime(event.at))
-            click.echo(f"{when}  {event.state:<14} {names.get(event.task, event.task) or 'flow'}")
+            name = self.names.get(event.task, "") or "flow"
+            why = f": {event.message}" if family_of(event.state) == "bad" and event.message else ""
+            done = f"{len(self.done)}/{len(self.names)}"
+            click.echo(f"{when}  {done:>7}  {event.state:<14} {name}{' '.join(why.split(chr(10)))}")
 
 
-def _progress(run: FlowRun, feed: Feed) -> RenderableType:
+def _progress(run: FlowRun, feed: Feed, rows: int | None = None) -> RenderableType:
+    """Draw how a run stands.
+
+    Args:
+        run: the run.
+        feed: what is known of it.
+        rows: how many tasks there is room for.
+
+    """
     from rich.table import Table
     from rich.text import Text
 
-    from flowbook.view.palette import family_of, glyph_of
     from flowbook.view.picture import node_cards
     from flowbook.view.words import counts_text, node_texts, run_texts
 
     now = run.runner.clock.now()
     snapshot = feed.snapshot(now)
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for card, look in zip(node_cards(run.flow), snapshot.nodes, strict=True):
+    cards = node_cards(run.flow)
+    shown = _most_telling(snapshot.nodes, rows)
+    for place in shown:
+        card, look = cards[place], snapshot.nodes[place]
         texts = node_texts(look, card, now)
         style = _STYLES[family_of(look.state)]
         table.add_row(
             Text(glyph_of(look.state), style=style),
             Text(card.name),
-            Text(texts.state, style=style),
+            Text(texts.state, style=style, **_cut(rows)),
             Text(texts.time, style="dim"),
         )
+    if len(shown) < len(cards):
+        table.add_row(Text(""), Text("…"), Text(f"and {len(cards) - len(shown)} more", style="dim"), Text(""))
     state, done, elapsed = run_texts(snapshot.flow, snapshot.nodes, now)
     table.caption = f"{run.flow.name} · {state} · {done} · {elapsed} · {counts_text(snapshot.nodes)}"
     table.caption_justify = "left"
     return table
 
 
+def _cut(rows: int | None) -> dict[str, Any]:
+    """Keep each task on one line where there is only so much room."""
+    return {} if rows is None else {"no_wrap": True, "overflow": "ellipsis"}
+
+
+def _most_telling(looks: Sequence[NodeLook], rows: int | None) -> list[int]:
+    """Return which tasks to show, in order, where there is no room for all: trouble, what runs, what has just ended."""
+    if rows is None or len(looks) <= rows:
+        return list(range(len(looks)))
+    rank = {"bad": 0, "active": 1, "warn": 2, "good": 3, "waiting": 4}
+
+    def telling(place: int) -> tuple[int, float, int]:
+        look = looks[place]
+        return rank[family_of(look.state)], -(look.ended or look.started or 0.0), place
+
+    return sorted(sorted(range(len(looks)), key=telling)[: max(1, rows - 1)])
+
+
+# Lines below the tasks in a terminal: what is left out, the counts, the prompt.
+_BELOW = 4
 _STYLES = {"waiting": "bright_black", "active": "blue", "good": "green", "warn": "yellow", "bad": "red"}

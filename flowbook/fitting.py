@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.configuration import config
 from flowbook.errors import TypeMismatch, TypeMismatchWarning, shown
 from flowbook.hints import UNKNOWN, EdgeTypes, arrives, in_words, is_known, list_of, may_fit
-from flowbook.parameters import DateTimeParameter
+from flowbook.parameters import DateTimeParameter, Parameter
 from flowbook.redaction import MASK
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from flowbook.edges import Edge
     from flowbook.graphs import Graph, Node
-    from flowbook.parameters import Parameter
     from flowbook.tasks.base import Task
 
 __all__ = ["check_edge", "check_values", "edge_types", "parameter_type"]
@@ -53,10 +52,14 @@ def check_edge(nodes: Mapping[Task, Node], edge: Edge) -> None:
     if found is None or found.fits or _may_be_mapped_later(nodes, edge, found):
         return
     upstream, downstream = edge.upstream_task, edge.downstream_task
-    each = "each element of what " if edge.mapped else ""
+    giver, gives = f"task {shown(upstream.name, 60)}", in_words(found.gives)
+    if isinstance(upstream, Parameter):
+        giver = f"parameter {shown(upstream.name, 60)}"
+        source = f"each element of {giver} is {gives}" if edge.mapped else f"{giver} is {gives}"
+    else:
+        source = f"each element of what {giver} returns is {gives}" if edge.mapped else f"{giver} returns {gives}"
     message = (
-        f"{each}task {shown(upstream.name, 60)} returns {'is ' if edge.mapped else ''}{in_words(found.gives)}, but "
-        f"argument {shown(edge.key)} of task {shown(downstream.name, 60)} takes {in_words(found.takes)}. "
+        f"{source}, but argument {shown(edge.key)} of task {shown(downstream.name, 60)} takes {in_words(found.takes)}. "
         "Change one of the two annotations, or put a task between them that converts."
     )
     if config.flows.strict_types:

@@ -283,8 +283,10 @@ def test_a_parameter_gets_its_type_from_where_it_is_used() -> None:
 
 
 def test_the_type_of_a_parameter_is_compared_with_its_uses_and_its_default() -> None:
-    with Flow("declared"), pytest.warns(TypeMismatchWarning, match="task 'p' returns str, but argument 'x'"):
+    with Flow("declared"), pytest.warns(TypeMismatchWarning, match="^parameter 'p' is str, but argument 'x'"):
         double(Parameter("p", type=str))
+    with Flow("mapped"), pytest.warns(TypeMismatchWarning, match="^each element of parameter 'p' is str, but"):
+        double.map(Parameter("p", type=list[str]))
     with pytest.raises(TypeMismatch, match="parameter 'p' has the default 'a', which is not int"):
         Parameter("p", default="a", type=int)
     with pytest.raises(TypeError, match=r"type='int' is a text; give the type itself: Parameter\('p', type=int\)"):

@@ -30,6 +30,7 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
         ["x = []", "x.append(1)", "print(x)"],
         {"0-1 data x", "1-2 data x"},
     ),
+    ("annotations in a class are read", ["class A: pass", "class B:\n    a: A\n    b: int = 1"], {"0-1 data A"}),
     (
         "what a cache tells is another answer after each call",
         ["@lru_cache\ndef f(x): return x", "f(1)", "f(2)", "f.cache_info()", "f(3)"],

@@ -25,6 +25,8 @@ from flowbook.signals import FlowbookSignal
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from flowbook.engine.places import Spot
+
 __all__ = ["RemoteError", "RemoteTraceback", "WorkerLost", "packed_error", "pickled_home", "unpacked_error"]
 
 # Longer tracebacks (characters) are cut in the middle.
@@ -73,7 +75,7 @@ class RemoteTraceback(Exception):
 
     """
 
-    def __init__(self, text: str, spot: tuple[str, int] | None = None) -> None:
+    def __init__(self, text: str, spot: Spot | None = None) -> None:
         super().__init__(text)
         self.text = text
         self.spot = spot

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections import deque
+from types import CodeType, FunctionType, MethodType
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowbook import errors
 from flowbook.errors import shown
+from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["place_of", "spot_of"]
+__all__ = ["Spot", "place_of", "spot_of"]
+
+# Code that cloudpickle carried to a worker has lost the name of its file, and is called so there.
+_CARRIED = "<dynamic-code>"
+# So many functions are looked at for the one that a carried line belongs to.
+_LOOKED_AT = 200
+
+
+class Spot(NamedTuple):
+    """A line of code, and the function it belongs to: its name, and the line it begins at."""
+
+    file: str
+    line: int
+    function: str = ""
+    begin: int = 0
 
 
 def _folder_of(file: str) -> str:
@@ -26,11 +45,15 @@ _STANDARD_LIBRARY = _folder_of(os.__file__)
 _INSTALLED = ("site-packages", "dist-packages")
 
 
-def place_of(error: BaseException) -> str:
+def place_of(error: BaseException, body: object = None) -> str:
     """Return where an error came from, as "at etl.py:12" or "in cell 3, line 2"; "" when that is not known.
 
     It is the innermost line that is neither flowbook's nor that of a library; when there is none, it is the line of the
     body, unless the task is one that flowbook brings along.
+
+    Args:
+        error: the error.
+        body: the function that was run; what it calls is searched for code that a worker knew no file of.
 
     >>> try:
     ...     raise ValueError
@@ -40,26 +63,81 @@ def place_of(error: BaseException) -> str:
 
     """
     spot = spot_of(error)
-    return _named(*spot) if spot else ""
+    if spot is None:
+        return ""
+    file = _file_here(spot, body) if spot.file == _CARRIED else spot.file
+    return _named(file, spot.line) if file else ""
 
 
-def spot_of(error: BaseException) -> tuple[str, int] | None:
+def spot_of(error: BaseException) -> Spot | None:
     """Return the file and the line that `place_of` names; of an error that came from a worker, those it had there."""
     # a class of errors may have replaced the attribute
     trace: TracebackType | None = vars(BaseException)["__traceback__"].__get__(error)
-    body: tuple[str, int] | None = None
-    users: tuple[str, int] | None = None
+    body: Spot | None = None
+    users: Spot | None = None
     while trace is not None:
-        here = (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+        code = trace.tb_frame.f_code
+        here = Spot(code.co_filename, trace.tb_lineno, code.co_name, code.co_firstlineno)
         trace = trace.tb_next
-        if here[0].startswith(_ENGINE):
+        if here.file.startswith(_ENGINE):
             continue
         body = body or here
-        if not here[0].startswith((_OURS, _STANDARD_LIBRARY, "<frozen ")) and not any(x in here[0] for x in _INSTALLED):
+        if not _is_library(here.file):
             users = here
-    if users is None and body is not None and not body[0].startswith(_OURS):
+    if users is None and body is not None and not body.file.startswith(_OURS):
         users = body
-    return users or getattr(vars(BaseException)["__cause__"].__get__(error), "spot", None)
+    if users is not None and users.file != _CARRIED:
+        return users
+    # Dask brings a traceback along, of frames made anew that do not know where their functions begin
+    return getattr(vars(BaseException)["__cause__"].__get__(error), "spot", None) or users
+
+
+def _is_library(file: str) -> bool:
+    return file.startswith((_OURS, _STANDARD_LIBRARY, "<frozen ")) or any(folder in file for folder in _INSTALLED)
+
+
+def _file_here(spot: Spot, body: object) -> str:
+    """Return the file, in this process, of a line that a worker knew no file of; "" when it cannot be told."""
+    files = {
+        code.co_filename for code in _codes(body) if (code.co_name, code.co_firstlineno) == (spot.function, spot.begin)
+    }
+    files.discard(_CARRIED)  # it was carried here, too: loaded from a file
+    return files.pop() if len(files) == 1 else ""
+
+
+def _codes(body: object) -> Iterator[CodeType]:
+    """Yield the code of a function, and of functions, tasks and classes that it names, as far as those name others."""
+    todo: deque[object] = deque([body])
+    seen: set[int] = set()
+    while todo and len(seen) < _LOOKED_AT:
+        value = todo.popleft()
+        if isinstance(value, Task):
+            value = value.run
+        if isinstance(value, (MethodType, staticmethod, classmethod)):
+            value = value.__func__
+        if id(value) in seen or not isinstance(value, (FunctionType, type)):
+            continue
+        seen.add(id(value))
+        if isinstance(value, type):
+            todo.extend(vars(value).values())
+        elif not _is_library(value.__code__.co_filename):
+            todo.extend((*_held(value), value.__dict__.get("__wrapped__")))
+            for code in _nested(value.__code__):
+                yield code
+                todo.extend(value.__globals__[name] for name in code.co_names if name in value.__globals__)
+
+
+def _held(function: FunctionType) -> Iterator[object]:
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # it is empty still
+            yield cell.cell_contents
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _nested(constant)
 
 
 def _named(file: str, line: int) -> str:

@@ -17,6 +17,7 @@ from flowbook.engine import messages as m
 from flowbook.engine.attempt import BodyTimedOut
 from flowbook.engine.coroutines import AsyncBody, RunLoop
 from flowbook.engine.ends import failure, said
+from flowbook.engine.errands import Errands
 from flowbook.engine.interrupts import BodyStopped, Interruption
 from flowbook.engine.logs import KEPT_LINES
 from flowbook.engine.machine import Machine
@@ -133,6 +134,7 @@ class Runner:
         self.raises = is_raising()
         self.raised: BaseException | None = None
         self.interruption = Interruption()
+        self.errands = Errands(lambda: self.bell.ring())  # noqa: PLW0108 - an executor may bring a bell of its own
         self.coroutines = RunLoop()
         self.stop_body: Callable[[int], None] | None = None
         self.ask: Callable[[m.Question], None] = _nobody_to_ask

@@ -122,7 +122,7 @@ def _why(runner: Runner, task: int) -> str:
     if isinstance(state, Failed):
         count = runner.machine.run_count(task)
         after = f" after {count} attempts" if count > 1 else ""
-        where = f" {place}" if (place := _place(state)) else ""
+        where = f" {place}" if (place := _place(runner, task, state)) else ""
         return f"It failed{after}{where}: {_error(state)}"
     if isinstance(state, Cancelled):
         return state.message or "The run was cancelled."
@@ -198,8 +198,10 @@ def _error(state: State) -> str:
     return state.message or "no reason was given"
 
 
-def _place(state: State) -> str:
-    return place_of(state.result) if isinstance(state.result, BaseException) else ""
+def _place(runner: Runner, task: int, state: State) -> str:
+    if not isinstance(state.result, BaseException):
+        return ""
+    return place_of(state.result, runner.plan.described[task])
 
 
 def _words(error: BaseException) -> str:

@@ -9,7 +9,6 @@ only running it can tell (whether objects can be copied, whether it changed one 
 from __future__ import annotations
 
 import ast
-import os
 import re
 import sys
 from functools import cached_property
@@ -20,10 +19,13 @@ from flowbook.sources.magics import parse_cell
 from flowbook.sources.notebook import Notebook, Uses
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowbook.notebook.documents import Document
 
-__all__ = ["IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
+__all__ = ["FROM_CACHE", "IN_PROCESS", "Apart", "in_kernel", "is_hash_random"]
 
+FROM_CACHE = "It was taken from the cache: its code and all that it reads are unchanged."
 IN_PROCESS = "It ran in a process of its own."
 
 _FELT = {
@@ -57,8 +59,11 @@ def in_kernel(reason: str) -> str:
 
 
 def is_hash_random() -> bool:
-    """Tell whether another process orders sets of texts in another way."""
-    return bool(sys.flags.hash_randomization) and os.environ.get("PYTHONHASHSEED", "random") == "random"
+    """Tell whether another process may order sets of texts in another way.
+
+    What the environment says of the seed may have been set after this process began; Dask does that for its workers.
+    """
+    return bool(sys.flags.hash_randomization)
 
 
 class Apart:
@@ -107,7 +112,24 @@ class Apart:
         changed = max((at for at in self._settings if at < position), default=-1)
         if changed >= 0:
             return f"comes after cell {self.document.cells[changed].number}, which changes settings of libraries"
+        patched = max((at for at in self._patches if at < position), default=-1)
+        if patched >= 0:
+            number = self.document.cells[patched].number
+            return f"comes after cell {number}, which changes {self._patches[patched]}, a part of a library"
         return ""
+
+    @cached_property
+    def _patches(self) -> dict[int, str]:
+        """The cells that put something into what is imported, and into which name."""
+        imported = {name for cell in self.document.cells for name in cell.names.modules}
+        found: dict[int, str] = {}
+        for at, cell in enumerate(self.document.cells):
+            if cell.problem is None and at not in self.settings:
+                names = (name for node in self._nodes(at) for name in _changed_attributes(node))
+                changed = next((name for name in names if name in imported), "")
+                if changed:
+                    found[at] = changed
+        return found
 
     @cached_property
     def _present(self) -> set[str]:
@@ -167,27 +189,53 @@ class Apart:
                 return f"uses {min(met)}, which cell {cell.number} does not only define"
         return ""
 
-    def needed(self, position: int) -> list[int]:
-        """Return the cells that must be run before in the process where this one runs, in order."""
+    def needed(self, position: int, also: Iterable[str] = ()) -> list[int]:
+        """Return the cells that must be run before in the process where this one runs, in order.
+
+        Args:
+            position: of the cell.
+            also: names of classes and functions that its objects need, besides those which it reads.
+
+        """
+        use = self.uses[position]
         found: set[int] = set()
-        wanted = set(self.uses[position].reads)
+        if "settings" in use.hints | use.looks:
+            found |= {at for at in self.settings if at < position and self._is_more_than_plots(at)}
+        imported = {name for cell in self.document.cells for name in cell.names.modules}
+        # what is imported goes along by its name; only definitions look for it earlier
+        wanted = (use.reads - imported).union(also, *(self.uses[at].reads for at in found))
         while True:
-            more = {at for at in self.scene - found if self._writes(at) & wanted}
+            known = {at for at in {*self.scene, *self.settings} - found if at < position}
+            more = {at for at in known if self._writes(at) & wanted}
             if not more:
-                break
+                return sorted(found)
             found |= more
             for at in more:
                 wanted |= self.uses[at].reads
-        felt = self.uses[position].hints | self.uses[position].looks
-        if "settings" in felt:
-            found |= {at for at in self.settings if at < position and self._is_more_than_plots(at)}
-        return sorted(found)
 
     def _writes(self, position: int) -> frozenset[str]:
         names = self.document.cells[position].names
         return names.writes | names.maybe_writes
 
     def _is_more_than_plots(self, position: int) -> bool:
+        """Tell whether settings concern more than figures, which are drawn in the kernel process."""
+        names = self.document.cells[position].names
+        modules = {name: path for cell in self.document.cells for name, path in cell.names.modules.items()}
+        used = {modules.get(name, "") for name in names.reads | names.imports}
+        if used and all(path.partition(".")[0] in {"matplotlib", "seaborn"} for path in used):
+            return False
         source = self.document.cells[position].source
         without = _PLOTTING.sub("", source)
         return without == source or "settings" in analyse(without).effects
+
+
+def _changed_attributes(node: ast.AST) -> list[str]:
+    """Return the names of which a statement or a call changes an attribute."""
+    target: ast.AST | None = None
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+        target = node
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"setattr", "delattr"} and node.args:
+        target = node.args[0]
+    while isinstance(target, ast.Attribute):
+        target = target.value
+    return [target.id] if isinstance(target, ast.Name) else []

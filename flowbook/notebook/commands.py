@@ -39,6 +39,9 @@ _LISTED = 12
 )
 @click.option("--to", metavar="CELL", help="Run only what this cell needs, and the cell; its number, name or id.")
 @click.option("--from-failed", is_flag=True, help="Go on where the last run failed: keep the cells that ended well.")
+@click.option(
+    "--cache", is_flag=True, help="Take cells from the cache whose code and inputs are unchanged; keep others."
+)
 @click.option("-o", "--output", type=_NOTEBOOK, help="Write the executed notebook to this file.")
 @click.option("--html", type=_NOTEBOOK, help="Write the picture of the run to this file, one HTML page.")
 @click.pass_context
@@ -50,6 +53,7 @@ def run(
     executor: str,
     to: str | None,
     from_failed: bool,  # noqa: FBT001 - click gives it by name
+    cache: bool,  # noqa: FBT001 - likewise
     output: Path | None,
     html: Path | None,
 ) -> None:
@@ -61,20 +65,18 @@ def run(
 
     A cell tagged "parameters" says what -p can change: flowbook run report.ipynb -p days=30
     """
-    if executor == "dask":
-        _refuse(
-            "--executor dask cannot run the cells of a notebook, since their names are in this process. "
-            "Use --executor local, threads or processes."
-        )
     with _refusals():
         flow = _flow(notebook, to)
         values = _values(flow, given)
+        flow.keeps_cells = cache
         run_it = functools.partial(asked.obj, flow, executor=executor, parameters=values)
         state = _going_on(flow, values, run_it) if from_failed else run_it()
+        for line in flow.last_cache.told() if flow.last_cache is not None else ():
+            click.echo(line)
         failures = flow.failures()
         for line in failures:
             click.echo(f"✗ {line}", err=True)
-        for line in _not_run(flow, state):
+        for line in (*_not_run(flow, state), *flow.left_running()):
             click.echo(f"⚑ {line}", err=True)
         _write(flow, output, html)
         is_well = state.is_successful() and not _unexpected(flow)
@@ -141,10 +143,7 @@ def _converted_notebook(source: Path) -> str:
 
 def explained(document: Document) -> Iterator[str]:
     """Tell in lines how the cells of a document depend on each other, what is odd, and what may run side by side."""
-    from flowbook.notebook.apart import Apart
-
     yield f"{document.path.name}: {len(document.cells)} cells with code"
-    apart = Apart(document)
     by_cell: dict[int, list[Any]] = {}
     for found in document.dependencies:
         by_cell.setdefault(found.downstream, []).append(found)
@@ -161,17 +160,27 @@ def explained(document: Document) -> Iterator[str]:
             yield f"  and after {len(needs) - _LISTED} more"
         if not needs and cell.problem is None:
             yield "  needs no other cell"
-        if cell.problem is None:
-            stays = apart.reason(position)
-            yield (
-                f"  --executor processes: in the kernel process, since it {stays}"
-                if stays
-                else ("  --executor processes: in a process of its own, if all that it uses can be copied")
-            )
     layers = side_by_side(document)
     yield "\nWhat may run side by side:"
     for step, layer in enumerate(layers, 1):
         yield f"  {step}. {', '.join(titled(document.cells[position]) for position in layer)}"
+    yield from _where(document)
+
+
+def _where(document: Document) -> Iterator[str]:
+    """Tell which cells may run in a process of their own, and why others may not."""
+    from flowbook.notebook.apart import Apart
+
+    apart, numbers = Apart(document), [cell.number for cell in document.cells]
+    by_reason: dict[str, list[str]] = {}
+    for position, number in enumerate(numbers):
+        by_reason.setdefault(apart.reason(position), []).append(str(number))
+    own = ", ".join(by_reason.pop("", ["none"]))
+    yield f"\nWith --executor processes, in processes of their own if all that they use can be copied, cells: {own}"
+    if by_reason:
+        yield "In the kernel process, since it"
+    for reason, cells in by_reason.items():
+        yield f"  {reason}: cell{'s' * (len(cells) > 1)} {', '.join(cells)}"
 
 
 def titled(cell: CodeCell) -> str:

@@ -11,33 +11,35 @@ import contextlib
 import copy
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from flowbook.contexts import context
+from flowbook.contexts import context, current_frame
 from flowbook.engine.executors import executor_of
 from flowbook.engine.journey import WorkerLost
 from flowbook.errors import FlowError, shown
 from flowbook.flows import Flow
 from flowbook.hints import may_fit
-from flowbook.notebook.apart import IN_PROCESS, Apart, in_kernel
+from flowbook.notebook.apart import FROM_CACHE, IN_PROCESS, Apart, in_kernel
 from flowbook.notebook.cells import Made
 from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
 from flowbook.notebook.kept import KeptRun, take_back
 from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.refusals import told_of_exit
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.parameters import Parameter
 from flowbook.signals import ENDRUN
 from flowbook.sources import dependencies, outputs, temporaries
-from flowbook.states import Success
+from flowbook.states import Cached, Success
 from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Mapping
 
-    from flowbook.engine.executors import Executor
+    from flowbook.engine.executors import DaskExecutor, Executor
     from flowbook.engine.flow_run import FlowRun
+    from flowbook.notebook.cell_cache import CellCache
     from flowbook.notebook.workers import CellProcesses
     from flowbook.states import State
 
@@ -111,6 +113,8 @@ class DocumentRun:
                 made.error("WorkerLost", str(error), [f"WorkerLost: {error}"])
                 raise
             self.places[cell.id] = in_kernel(reason) if reason else IN_PROCESS
+            if self.elsewhere.cache is not None and cell.id in self.elsewhere.cache.taken:
+                self.places[cell.id] = FROM_CACHE
             if not reason:
                 return
         self.interpreter.run(cell, made, private)
@@ -149,9 +153,14 @@ class DocumentTask(Task):
             msg = "a cell of a notebook runs as part of its flow: flow.run()."
             raise RuntimeError(msg)
         given = {name: value for name, value in inputs.items() if name in self.parameters and value is not ...}
-        run.run(self.cell, self.private, given)
+        if run.interpreter.is_for_driver(self.cell):
+            frame: Any = current_frame()
+            frame.runner.errands.do(lambda: run.run(self.cell, self.private, given))
+        else:
+            run.run(self.cell, self.private, given)
         if (place := run.places.get(self.cell.id)) is not None:
-            raise ENDRUN(Success(place, result=self._made(run)))  # the story says it
+            ended = Cached if place == FROM_CACHE else Success
+            raise ENDRUN(ended(place, result=self._made(run)))  # the story says it
         return self._made(run)
 
     def kept_state(self, run: DocumentRun) -> State:
@@ -171,6 +180,8 @@ class DocumentFlow(Flow):
     Attributes:
         document: the notebook.
         last_document_run: the namespace and the outputs of the last run.
+        keeps_cells: take cells from the cache whose code and inputs are unchanged, and keep what the others make.
+        last_cache: what the last run took from there, and why not more.
 
     """
 
@@ -178,6 +189,8 @@ class DocumentFlow(Flow):
         super().__init__(name)
         self.document = document
         self.last_document_run: DocumentRun | None = None
+        self.keeps_cells = False
+        self.last_cache: CellCache | None = None
         self._is_there = False
 
     def run(self, /, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
@@ -259,15 +272,26 @@ class DocumentFlow(Flow):
     def _executor(self, wanted: Any, run: DocumentRun) -> Executor:
         """Return what drives a run: the names are here, so cells that run elsewhere must be sent from here."""
         executor = executor_of(wanted if wanted is not None else self.executor)
-        if executor.name in {"local", "threads"}:
+        if executor.name in {"local", "threads"} and not self.keeps_cells:
             return executor
-        if executor.name == "processes":
-            from flowbook.notebook.workers import CellExecutor  # noqa: PLC0415 - loaded by those who use it
+        if executor.name in {"local", "threads", "processes"}:
+            from flowbook.notebook.cell_cache import CellCache  # noqa: PLC0415 - loaded by those who use it
+            from flowbook.notebook.workers import CellExecutor  # noqa: PLC0415 - likewise
 
-            return CellExecutor(run, getattr(executor, "workers", 2))
+            self.last_cache = CellCache(self.document, run.apart) if self.keeps_cells else None
+            here = None if executor.name == "processes" else executor
+            return CellExecutor(run, getattr(executor, "workers", 1), self.last_cache, here)
+        if executor.name == "dask":
+            from flowbook.notebook.dask_cells import DaskCellExecutor  # noqa: PLC0415 - likewise
+
+            if self.keeps_cells:
+                msg = "cells that run on Dask workers are not kept. Keep them with the executor processes, or threads."
+                raise FlowError(msg)
+            # a run that is resumed gives the one of ours with which it has begun
+            return DaskCellExecutor(run, cast("DaskExecutor", getattr(executor, "dask", executor)))
         msg = (
             f"executor={shown(executor.name)} cannot run the cells of a notebook, since their names are in this "
-            'process. Use "local", "threads" or "processes".'
+            'process. Use "local", "threads", "processes" or "dask".'
         )
         raise FlowError(msg)
 
@@ -295,7 +319,33 @@ class DocumentFlow(Flow):
                 name = "" if cell.name == f"cell {cell.number}" else f" {shown(cell.name, 60)}"
                 line = line_of(error, run.interpreter.filename(cell.number))
                 place = f"cell {cell.number}{name}" + (f", line {line}" if line else "")
-                found.append(f"{place}: {type(error).__name__}: {' '.join(words_of(error).split())[:500]}")
+                found.append(f"{place}: {type(error).__name__}: {' '.join(self._told(cell, error).split())[:500]}")
+        return found
+
+    def _told(self, cell: CodeCell, error: BaseException) -> str:
+        """Return what an error says, and what the notebook has to say about it."""
+        if isinstance(error, SystemExit):
+            return told_of_exit(error)
+        if isinstance(error, EOFError) and not str(error):
+            return "it asks a person, and nobody is there when a notebook runs as a flow."
+        words, name = words_of(error), getattr(error, "name", None)
+        if not isinstance(error, NameError) or not isinstance(name, str):
+            return words
+        cells = self.document.cells
+        above = [one for one in cells if one.number < cell.number and name in one.names.deletes]
+        below = [one for one in cells if one.number > cell.number and name in one.names.writes]
+        if above:
+            return f"{words}: cell {above[-1].number} deletes it"
+        return f"{words}: cell {below[0].number}, further down, is the first to make it" if below else words
+
+    def left_running(self) -> list[str]:
+        """Tell which cells of the last run have started threads that still run."""
+        run, found = self.last_document_run, []
+        for cell in self.document.cells:
+            outputs = run.outputs.get(cell.id) if run is not None else None
+            names = [thread.name for thread in outputs.threads if thread.is_alive()] if outputs is not None else []
+            if names:
+                found.append(f"cell {cell.number} has left running: {', '.join(names[:5])}. It ends with the program")
         return found
 
     def executed(self) -> Any:

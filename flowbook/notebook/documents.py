@@ -146,7 +146,8 @@ def _document(path: Path, text: str) -> Document:
     try:
         node = read_node(text)
     except json.JSONDecodeError as error:
-        msg = f"{path} is not a notebook: line {error.lineno} is not JSON ({error.msg})."
+        place = f"line {error.lineno} is not JSON ({error.msg})" if text.strip() else "it is empty"
+        msg = f"{path} is not a notebook: {place}. A notebook is what Jupyter saves as .ipynb."
         raise FlowError(msg) from None
     except Exception as error:  # noqa: BLE001 - nbformat says in many ways that something is no notebook
         words = re.sub(r"\s+", " ", str(error))[:200]

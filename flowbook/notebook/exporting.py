@@ -7,6 +7,7 @@ says with ``global`` which names it makes, and the edges keep the order. That is
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,8 @@ def function_names(tasks: list[Task], taken: set[str]) -> dict[Task, str]:
     found: dict[Task, str] = {}
     for one in tasks:
         base = one.name if isinstance(one, CellTask) else f"set_{one.name}"
-        word = "".join(letter if letter.isalnum() else "_" for letter in base)
+        word = "_".join(re.findall(r"\w+", base)) or "cell"
+        word = word.lower() if " " in base else word  # a name made of words, and no name of Python
         word = word if word.isidentifier() else f"cell_{word}"
         while word in taken:
             word += "_task" if isinstance(one, CellTask) and not word.endswith("_task") else "_"

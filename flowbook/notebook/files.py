@@ -44,8 +44,9 @@ def read_node(text: str) -> Any:
     """
     try:
         node = json.loads(text, object_hook=Node)
-    except (json.JSONDecodeError, RecursionError):
-        node = None
+    except RecursionError:
+        msg = "it is nested too deeply"
+        raise ValueError(msg) from None
     if _is_plain(node):
         for cell in node.cells:
             cell.source = "".join(cell.source)

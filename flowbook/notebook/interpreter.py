@@ -14,6 +14,7 @@ import contextvars
 import inspect
 import io
 import linecache
+import re
 import shutil
 import sys
 import tempfile
@@ -23,7 +24,6 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.autocall import IPyAutocall
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import CapturedIO
@@ -32,6 +32,7 @@ from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
+from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources import analyse
 from flowbook.sources.notebook import HISTORY
@@ -42,9 +43,15 @@ if TYPE_CHECKING:
 
     from flowbook.notebook.documents import CodeCell
 
-__all__ = ["Interpreter", "is_quiet", "line_of", "refusing", "words_of"]
+__all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
 
+# Functions of asyncio that ask for the loop that runs; in a kernel one always does.
+_ASKS_FOR_LOOP = re.compile(r"\b(?:create_task|ensure_future|get_running_loop|get_event_loop|TaskGroup|current_task)\b")
 _QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
+
+
+# What works on the main thread only, or tells threads apart.
+_OF_MAIN_THREAD = re.compile(r"\b(signal\.\w+|import signal|tkinter|turtle|main_thread|current_thread|get_ident)\b")
 
 
 class _Displays(DisplayPublisher):
@@ -99,7 +106,7 @@ class Interpreter:
         atexit.unregister(self.shell.atexit_operations)
         self.module = module
         self.namespace: dict[str, Any] = self.shell.user_ns
-        self.namespace.update(exit=_refuse_exit, quit=_refuse_exit, input=_refuse_input)
+        self.namespace.update(exit=refuse_exit, quit=refuse_exit, input=refuse_input)
         self.namespace["In"] = self.namespace["_ih"] = [""]
         self.namespace["Out"] = self.namespace["_oh"] = {}
         self.shell.register_magic_function(self._capture, "cell", "capture")
@@ -115,7 +122,7 @@ class Interpreter:
         self._users = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
-        self._carried: dict[contextvars.ContextVar[Any], Any] = {}
+        self._carried = _own_settings()
 
     @property
     def names(self) -> dict[str, Any]:
@@ -161,6 +168,20 @@ class Interpreter:
         self._stop_loop()
         self._remove_home()
 
+    def is_for_driver(self, cell: CodeCell) -> bool:
+        """Tell whether a cell has to run on the thread that drives the run, which is the kernel's main one mostly.
+
+        Signal handlers, window systems and connections that were opened elsewhere want to be used there.
+        """
+        if _OF_MAIN_THREAD.search(cell.source):
+            return True
+        sqlite = sys.modules.get("sqlite3")
+        if sqlite is None:
+            return False
+        return any(
+            isinstance(self.namespace.get(name), (sqlite.Connection, sqlite.Cursor)) for name in cell.names.reads
+        )
+
     # -- running -----------------------------------------------------------------------------------------------------
 
     def run(self, cell: CodeCell, outputs: Outputs, private: frozenset[str] = frozenset()) -> None:
@@ -176,9 +197,9 @@ class Interpreter:
 
         """
         __tracebackhide__ = True
-        with self.as_main(), collecting(outputs, self.publisher), self.across_threads():
+        with self.as_main(), collecting(outputs, self.publisher), self.refusing(), any_thread_for_sqlite():
             try:
-                self._run(cell, private)
+                self._across_threads(self._run, cell, private)
             except BaseException as error:
                 outputs.error(type(error).__name__, words_of(error), self._traceback(error))
                 if _draws(cell):
@@ -197,8 +218,11 @@ class Interpreter:
         self.shell.compile._filename_map[filename] = cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         names: Any = Overlay(self.namespace, private) if private else self.namespace
+        on_loop = bool(_ASKS_FOR_LOOP.search(cell.source))
         try:
-            value = self._value(code, filename, names)
+            value = self._value(code, filename, names, on_loop=on_loop)
+            if value is refuse_exit:
+                value()  # a kernel calls it when it stands alone
             if value is not None and not is_quiet(cell.source):
                 self._show(cell.number, value)
             if _draws(cell):
@@ -207,17 +231,17 @@ class Interpreter:
             if private:
                 self._hand_over(cell.number, names)
 
-    def _value(self, code: str, filename: str, names: Any) -> Any:
+    def _value(self, code: str, filename: str, names: Any, *, on_loop: bool = False) -> Any:
         """Run code and return the value of its last expression, None when it ends in something else."""
         __tracebackhide__ = True
         tree = ast.parse(code, filename)
         last = tree.body[-1] if tree.body else None
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         if not isinstance(last, ast.Expr):
-            return self._execute(compile(tree, filename, "exec", flags), names)
+            return self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
         tree.body.pop()
-        self._execute(compile(tree, filename, "exec", flags), names)
-        return self._execute(compile(ast.Expression(last.value), filename, "eval", flags), names)
+        self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
+        return self._execute(compile(ast.Expression(last.value), filename, "eval", flags), names, on_loop=on_loop)
 
     def filename(self, number: int) -> str:
         """Return what tracebacks call a cell."""
@@ -229,10 +253,17 @@ class Interpreter:
         if backend is not None:
             backend.flush_figures()
 
-    def _execute(self, code: CodeType, names: Any) -> Any:
+    def _execute(self, code: CodeType, names: Any, *, on_loop: bool = False) -> Any:
         __tracebackhide__ = True
+        if on_loop:
+            return self._finish(self._execute_on_loop(code, names))
         made = eval(code, self.namespace, names)  # noqa: S307 - running the notebook's cells is what we are for
         return self._finish(made) if inspect.iscoroutine(made) and code.co_flags & inspect.CO_COROUTINE else made
+
+    async def _execute_on_loop(self, code: CodeType, names: Any) -> Any:
+        """Run code where a loop runs: cells of a kernel can make asyncio tasks without awaiting them."""
+        made = eval(code, self.namespace, names)  # noqa: S307 - as above
+        return await made if inspect.iscoroutine(made) and code.co_flags & inspect.CO_COROUTINE else made
 
     def _finish(self, coroutine: Any) -> Any:
         """Run the coroutine of a cell to its end, on a loop that lives as long as the namespace."""
@@ -322,23 +353,25 @@ class Interpreter:
                 if not self._users:
                     _leave_the_stage(self)
 
-    @contextlib.contextmanager
-    def across_threads(self) -> Iterator[None]:
-        """Let cells on several threads find what earlier ones have set for their thread, as all have one in a kernel.
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse what cells cannot do here while a block lasts."""
+        return refusing()
 
-        Settings of `decimal` and numpy are context variables, and connections of `sqlite3` look at their thread.
+    def _across_threads(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Let cells on several threads find what earlier ones have set for their thread: in a kernel all have one.
+
+        Settings of `decimal` and numpy are context variables.
         """
+        __tracebackhide__ = True
+        context = contextvars.copy_context()
         for variable, value in list(self._carried.items()):
-            variable.set(value)
-        before = contextvars.copy_context()
-        with any_thread_for_sqlite():
-            try:
-                yield
-            finally:
-                after = contextvars.copy_context()
-                self._carried.update(
-                    {one: after[one] for one in after if one not in before or before[one] is not after[one]}
-                )
+            context.run(variable.set, value)
+        before = dict(context.items())
+        try:
+            context.run(call, *arguments)
+        finally:
+            changed = {one: value for one, value in context.items() if one not in before or before[one] is not value}
+            self._carried.update(changed)
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""
@@ -371,30 +404,19 @@ class Interpreter:
             self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
 
 
+def _own_settings() -> dict[contextvars.ContextVar[Any], Any]:
+    """Return context variables to begin with: a context of `decimal` that is changed in place must be nobody else's."""
+    import decimal  # noqa: PLC0415 - who reads this file need not pay for it
+
+    context = contextvars.copy_context()
+    before = dict(context.items())
+    context.run(decimal.setcontext, decimal.DefaultContext.copy())
+    return {one: value for one, value in context.items() if before.get(one) is not value}
+
+
 def _the_shell() -> Any:
     """Return the shell which ``display()`` and matplotlib ask for: there is one in a process."""
     return InteractiveShell.instance() if InteractiveShell.initialized() else None
-
-
-@contextlib.contextmanager
-def refusing(namespace: dict[str, Any]) -> Iterator[None]:
-    """Let cells that run as a flow not end the kernel, and not wait for a person who is not asked, in the block.
-
-    Args:
-        namespace: of the kernel; what cells have put there under the names of ``exit``, ``quit`` and ``input`` stays.
-
-    """
-    ours: dict[str, Any] = {"exit": _refuse_exit, "quit": _refuse_exit, "input": _refuse_input}
-    before = {name: namespace[name] for name in ours if name in namespace}
-    own = {name for name, value in before.items() if not isinstance(value, IPyAutocall)}
-    namespace.update({name: value for name, value in ours.items() if name not in own})
-    try:
-        yield
-    finally:
-        for name in ours.keys() - own:
-            if namespace.get(name) is ours[name]:
-                del namespace[name]
-                namespace.update({name: before[name]} if name in before else {})
 
 
 # Interpreters in which a cell runs now, and what was there before the first of them.
@@ -485,24 +507,3 @@ def words_of(error: BaseException) -> str:
         return str(error)
     except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything
         return ""
-
-
-class _Refusal(IPyAutocall):
-    """Stands in the place of ``exit``, which IPython calls also where only its name is written."""
-
-    rewrite = False
-
-    def __call__(self, *_: Any) -> None:
-        msg = "exit() would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
-        raise RuntimeError(msg)
-
-
-_refuse_exit: Any = _Refusal()  # type: ignore[no-untyped-call]
-
-
-def _refuse_input(prompt: Any = "") -> str:
-    msg = (
-        f"input({str(prompt)[:60]!r}) asks a person, and nobody is there when a notebook runs as a flow. "
-        "Make it a parameter: tag a cell `parameters`, and give it with -p name=value."
-    )
-    raise RuntimeError(msg)

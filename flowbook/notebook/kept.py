@@ -39,7 +39,17 @@ if TYPE_CHECKING:
     from flowbook.notebook.document_flow import DocumentFlow, DocumentRun
     from flowbook.notebook.documents import CodeCell, Document
 
-__all__ = ["KeptRun", "forget", "keep", "kept_file", "recall", "take_back"]
+__all__ = [
+    "KeptRun",
+    "cache_folder",
+    "forget",
+    "keep",
+    "kept_file",
+    "private_bytes",
+    "recall",
+    "take_back",
+    "write_private",
+]
 
 _FORMAT = 1
 
@@ -117,7 +127,7 @@ def keep(flow: DocumentFlow, given: Mapping[str, Any]) -> None:
             for at, cell in enumerate(cells)
         ],
     }
-    _write(kept_file(flow.document.path), json.dumps(header).encode() + b"\n" + blob)
+    write_private(kept_file(flow.document.path), json.dumps(header).encode() + b"\n" + blob)
 
 
 class _Pickler(pickle.Pickler):
@@ -245,8 +255,8 @@ def take_back(kept: KeptRun, run: DocumentRun, given: Mapping[str, Any]) -> None
 # -- the file ---------------------------------------------------------------------------------------------------------
 
 
-def kept_file(notebook: Path) -> Path:
-    """Return where the run of a notebook is kept: in the person's cache folder."""
+def cache_folder() -> Path:
+    """Return flowbook's part of the person's cache folder."""
     if os.environ.get("XDG_CACHE_HOME"):
         caches = Path(os.environ["XDG_CACHE_HOME"])
     elif os.name == "nt":
@@ -255,8 +265,13 @@ def kept_file(notebook: Path) -> Path:
         caches = Path.home() / "Library" / "Caches"
     else:
         caches = Path.home() / ".cache"
+    return caches / "flowbook"
+
+
+def kept_file(notebook: Path) -> Path:
+    """Return where the run of a notebook is kept: in the person's cache folder."""
     name = hashlib.sha256(str(notebook.resolve()).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return caches / "flowbook" / "runs" / f"{name}.kept"
+    return cache_folder() / "runs" / f"{name}.kept"
 
 
 def forget(notebook: Path) -> None:
@@ -264,7 +279,8 @@ def forget(notebook: Path) -> None:
     kept_file(notebook).unlink(missing_ok=True)
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, for its owner alone."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent)  # made with mode 0600
     try:
@@ -275,31 +291,42 @@ def _write(path: Path, content: bytes) -> None:
         Path(part).unlink(missing_ok=True)
 
 
+def private_bytes(path: Path) -> bytes:
+    """Return what is in a file when it is ours alone: it holds a pickle, which can run anything.
+
+    Raises:
+        OSError: it cannot be read.
+        FlowError: others could have written it.
+
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(handle, "rb") as file:
+        if hasattr(os, "getuid"):
+            _refuse_foreign(os.fstat(handle), path)
+            _refuse_foreign(path.parent.stat(), path.parent)
+        return file.read()
+
+
 def _read(path: Path, notebook: Path) -> tuple[dict[str, Any], bytes]:
-    """Read the file when it is ours alone: it holds a pickle, which can run anything."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        line, _, blob = private_bytes(path).partition(b"\n")
     except FileNotFoundError:
         msg = f"no run of {notebook.name} that failed was kept"
         raise FlowError(msg) from None
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror}"
         raise FlowError(msg) from None
-    with os.fdopen(handle, "rb") as file:
-        if hasattr(os, "getuid"):
-            _refuse_foreign(os.fstat(handle), path)
-            _refuse_foreign(path.parent.stat(), path.parent)
-        try:
-            header = json.loads(file.readline())
-        except ValueError:
-            header = {}
-        if header.get("format") != _FORMAT or header.get("flowbook") != flowbook.__version__:
-            msg = "it was kept by another version of flowbook"
-            raise FlowError(msg)
-        if header.get("python") != list(sys.version_info[:2]):
-            msg = f"it was kept by Python {'.'.join(map(str, header.get('python', ())))}, and this is another one"
-            raise FlowError(msg)
-        return header, file.read()
+    try:
+        header = json.loads(line)
+    except ValueError:
+        header = {}
+    if header.get("format") != _FORMAT or header.get("flowbook") != flowbook.__version__:
+        msg = "it was kept by another version of flowbook"
+        raise FlowError(msg)
+    if header.get("python") != list(sys.version_info[:2]):
+        msg = f"it was kept by Python {'.'.join(map(str, header.get('python', ())))}, and this is another one"
+        raise FlowError(msg)
+    return header, blob
 
 
 def _refuse_foreign(status: os.stat_result, path: Path) -> None:

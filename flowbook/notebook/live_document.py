@@ -6,6 +6,7 @@ that only what failed, was changed, or follows from that is run again; cells tha
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from flowbook.notebook.again import again_in
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
 from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
-from flowbook.notebook.interpreter import Interpreter, refusing
+from flowbook.notebook.interpreter import Interpreter
 from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
+from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken
 from flowbook.states import Success
@@ -76,6 +78,7 @@ class LiveInterpreter(Interpreter):
 
     def __init__(self, shell: Any, name: str) -> None:  # another start, since all of it is there already
         self._begin({}, name)
+        self._carried = {}  # the settings of the kernel's own thread hold here
         self.shell = shell
         self.module = shell.user_module
         self.namespace = shell.user_ns
@@ -93,6 +96,10 @@ class LiveInterpreter(Interpreter):
         if data and outputs is not None:
             outputs.result(data, metadata, None)
         self._shown[number] = value
+
+    def refusing(self) -> contextlib.AbstractContextManager[None]:
+        """Refuse nothing: a person is there, whose kernel it is."""
+        return contextlib.nullcontext()
 
     def close(self) -> None:
         """Keep everything: the kernel goes on."""
@@ -301,6 +308,11 @@ class LiveDocument:
                 gone.append((known, own or frozenset()))
         return self._traces.left(gone)
 
+    @alone
+    def left_behind(self) -> frozenset[str]:
+        """Return the names that code made or changed which is not in the notebook any more."""
+        return frozenset(self._foreign()) - {"*"}
+
     def _fresh(self, flow: DocumentFlow, to: str = "") -> dict[Task, State]:
         """Return the states of tasks that need not run."""
         again, run = self.again(to), self._new_run(flow.document)
@@ -333,7 +345,7 @@ class LiveDocument:
         assert isinstance(interpreter, LiveInterpreter)
         undo, before = interpreter.capturing(), flow.last_run
         try:
-            with refusing(interpreter.namespace):
+            with refusing_in(interpreter.namespace):
                 state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
             return state
         finally:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import difflib
 import inspect
 import json
+import re
 import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ from flowbook.view.protocol import (
     Bundle,
     CellLook,
     Field,
+    Fix,
     Item,
     Moment,
     NodeLook,
@@ -149,18 +152,21 @@ def document_problems(live: LiveDocument) -> list[Problem]:
     """Return what keeps cells of an open notebook from running, and what makes them run less freely than they could."""
     if live.document is None:
         return []
-    made: set[str] = set(vars(builtins)) | set(live.shell.user_ns)
+    left = live.left_behind()
+    made: set[str] = set(vars(builtins)) | (set(live.shell.user_ns) - left)
     last = {name: cell for cell in live.document.cells for name in cell.names.writes | cell.names.maybe_writes}
     found: list[Problem] = []
     for cell in live.document.cells:
-        found += _problems_of(cell, made, last)
+        found += _problems_of(cell, made, last, left)
         made |= cell.names.writes | cell.names.maybe_writes | set(cell.names.imports)
         if cell.names.opaque is not None:
             made |= cell.names.reads | last.keys()  # it may have made anything
     return sorted(found, key=lambda problem: not problem.grave)
 
 
-def _problems_of(cell: CodeCell, made: set[str], last: Mapping[str, CodeCell]) -> Iterable[Problem]:
+def _problems_of(
+    cell: CodeCell, made: set[str], last: Mapping[str, CodeCell], left: frozenset[str]
+) -> Iterable[Problem]:
     called = _titled(cell)
     if cell.problem is not None:
         yield Problem(cell.id, f"{called} cannot run: {cell.problem}.", True, cell.problem.lineno)
@@ -170,11 +176,29 @@ def _problems_of(cell: CodeCell, made: set[str], last: Mapping[str, CodeCell]) -
         yield Problem(cell.id, text, False)
         return
     for name in sorted(cell.names.reads - made):
-        maker = last.get(name)
-        where = (
-            f", which only {_titled(maker)} below it makes" if maker is not None else ", which no cell above it makes"
-        )
-        yield Problem(cell.id, f"{called} reads {name}{where}.", True)
+        maker, line = last.get(name), _line_of(name, cell.source)
+        if maker is not None and maker is not cell:
+            yield Problem(cell.id, f"{called} reads {name}, which only {_titled(maker)} below it makes.", True, line)
+            continue
+        if name in left:
+            text = f"{called} reads {name}, which is only left from code that is not in the notebook any more."
+            yield Problem(cell.id, text, True, line)
+            continue
+        found = difflib.get_close_matches(name, made - vars(builtins).keys(), 1, 0.8)
+        text = f"{called} reads {name}, which no cell above it makes." + (f" Did you mean {found[0]}?" if found else "")
+        fixes = tuple(Fix(f"Write {one}", cell.id, _renamed(cell.source, name, one)) for one in found)
+        yield Problem(cell.id, text, True, line, fixes)
+
+
+def _line_of(name: str, source: str) -> int | None:
+    """Return the first line, from 1, on which a name stands."""
+    lines = (number for number, line in enumerate(source.split("\n"), 1) if re.search(rf"\b{re.escape(name)}\b", line))
+    return next(lines, None)
+
+
+def _renamed(source: str, name: str, other: str) -> str:
+    """Return a text with another name in the place of one; attributes and texts of that name stay."""
+    return re.sub(rf"(?<![\w.\"'])\b{re.escape(name)}\b(?![\"'])", other, source)
 
 
 def _titled(cell: CodeCell) -> str:

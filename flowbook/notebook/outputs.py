@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import os
 import sys
 import threading
 import weakref
@@ -28,11 +29,15 @@ class Outputs:
         echo: called with the name of the stream and each text that is written, as it comes.
         changed: called after each change; on whatever thread, so it must be quick.
 
+    Attributes:
+        threads: those that the cell has started.
+
     """
 
     def __init__(
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
+        self.threads: list[threading.Thread] = []
         self._items: list[dict[str, Any]] = []
         # of the last item, a stream: what was written since its text was put together; a cell may write a million times
         self._written: list[str] = []
@@ -170,10 +175,11 @@ class _Stream:
     def __init__(self, name: str, beneath: Any) -> None:
         self.flowbook_name = name
         self.beneath = beneath
+        self.home = os.getpid()
 
     def write(self, text: str) -> int:
         outputs = _current.get()
-        if outputs is None:
+        if outputs is None or os.getpid() != self.home:  # a process that a cell has forked has only a copy of it
             return int(self.beneath.write(text) or 0)
         outputs.write(self.flowbook_name, text)
         return len(text)
@@ -185,6 +191,10 @@ class _Stream:
     def flush(self) -> None:
         if _current.get() is None:
             self.beneath.flush()
+
+    def close(self) -> None:
+        if _current.get() is None:  # a cell must not close what belongs to all
+            self.beneath.close()
 
     def isatty(self) -> bool:
         return False if _current.get() is not None else bool(self.beneath.isatty())
@@ -278,6 +288,7 @@ def _route_threads() -> None:
                 run()
 
             thread.run = run_for_cell  # type: ignore[method-assign]
+            outputs.threads.append(thread)
         before(thread)
 
     def put_back() -> None:

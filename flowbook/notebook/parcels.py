@@ -19,8 +19,6 @@ import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from flowbook.notebook.apart import is_hash_random
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -57,6 +55,7 @@ class Sent:
 
     Attributes:
         data: what is sent.
+        used: of what the other process has by name, that which the objects in the parcel need.
 
     Raises:
         Stays: something in it must stay here.
@@ -78,6 +77,7 @@ class Sent:
         self._objects: dict[int, Any] = dict(packer.memo.copy().values())
         self._numbers = packer.numbers
         self._indexes = dict(enumerate(packer.indexes))
+        self.used = frozenset(packer.used)
 
     def opened_back(self, data: bytes) -> Any:
         """Return what came back; what had come along is what it was."""
@@ -155,6 +155,7 @@ class _Packer(pickle.Pickler):
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.defined = defined
         self.numbers: list[float] = list(numbers)
+        self.used: set[str] = set()
         self.indexes: list[Any] = list(indexes)
         self._index_numbers = {id(index): number for number, index in enumerate(self.indexes)}
         self._marks = {_mark(index): number for number, index in enumerate(self.indexes)}
@@ -198,6 +199,8 @@ class _Packer(pickle.Pickler):
             what = "class" if isinstance(value, type) else "function"
             msg = f"has to do with the {what} {value.__qualname__}, which is not defined once and for all"
             raise Stays(msg)
+        if value.__module__ == "__main__":
+            self.used.add(value.__qualname__)
 
 
 class _HomePacker(_Packer):
@@ -269,7 +272,7 @@ class _Unpacker(pickle.Unpickler):
 def _reason(kind: type) -> str | None:
     """Return why objects of a type stay where they are; None when they may travel."""
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.").removeprefix("__main__.")
-    if issubclass(kind, set | frozenset) and is_hash_random():
+    if issubclass(kind, set | frozenset):
         return "has to do with a set, whose order is another one in another process"
     if issubclass(kind, BaseException | io.IOBase | Iterator):
         return f"has to do with an object of type {name}, of which a copy has not all"
@@ -296,7 +299,14 @@ def is_plain_definition(value: Any) -> bool:
     if issubclass(value, enum.Enum):
         return True
     ours = [base for base in value.__mro__ if base.__module__ == value.__module__]
-    return all(_is_plain_member(name, one) for base in ours for name, one in vars(base).items())
+    return all(
+        _is_plain_member(name, one) for base in ours for name, one in vars(base).items() if not _is_made(base, name)
+    )
+
+
+def _is_made(kind: type, name: str) -> bool:
+    """Tell whether `dataclasses` has made this part of a class; its `__repr__` remembers what it is at, while it is."""
+    return name == "__repr__" and "__dataclass_fields__" in vars(kind) and hasattr(vars(kind)[name], "__wrapped__")
 
 
 def _is_constant(value: Any) -> bool:

@@ -36,7 +36,8 @@ _ONLY_IN_NOTEBOOKS = (
     "gui",
 )
 _TIMED = re.compile(r"%%?time(?:it)?\b")
-_COMMENT = re.compile(rf"^([ \t]*)# (%(?:{'|'.join(_ONLY_IN_NOTEBOOKS)})\b.*)$", re.MULTILINE)
+_TIME_MARKS = re.compile(r"^(?P<before>[ \t]*)(?P<code>.+?)  # %time$", re.MULTILINE)
+_COMMENT = re.compile(rf"^([ \t]*)# (%(?:%time$|(?:{'|'.join(_ONLY_IN_NOTEBOOKS)})\b.*))$", re.MULTILINE)
 _SHELL = "shell=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT"
 _RUN = rf"subprocess\.run\((?P<command>'.*'|\".*\"), {re.escape(_SHELL)}\)\.stdout"
 _PRINTED = rf"print\({_RUN}, end=\"\"\)"
@@ -86,6 +87,7 @@ def plain_code(cell: CodeCell, called: str) -> PlainCode:
     text = re.sub(r"^from __future__ import .*$\n?", "", text, flags=re.MULTILINE)
     tree = ast.parse(text)
     _refuse_what_needs_a_cell(tree, called)
+    _refuse_changing_displays(tree, called)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     if "display" in names and "display" not in cell.names.writes:
         imports |= {"from IPython.display import display"}
@@ -142,14 +144,15 @@ def _without_cell_magic(source: str, first: str, called: str) -> tuple[str, set[
     before, _, body = source.partition(first)
     if magic != "%%time" or rest.strip():
         does = {
-            "%%capture": "holds back what is printed. Take the line out",
-            "%%task": "makes a task of the cell. Write the flow of such cells with %flowbook export flow.py",
-            "%%flow": "sets up a flow of task cells. Write it with %flowbook export flow.py",
-            "%%writefile": "writes a file. Write it with pathlib.Path(...).write_text(...)",
-        }.get(magic, f"has no meaning in Python. {_HOW}")
-        msg = f"{called}, line {before.count(chr(10)) + 1}: {magic} {does}."
-        raise FlowError(msg.replace("..", "."))
-    return _without_magics(body.removeprefix("\n"), called)
+            "%%capture": "holds back what is printed. Take the line out.",
+            "%%task": "makes a task of the cell. Write the flow of such cells with %flowbook export flow.py.",
+            "%%flow": "sets up a flow of task cells. Write it with %flowbook export flow.py.",
+            "%%writefile": "writes a file. Write it with pathlib.Path(...).write_text(...).",
+        }.get(magic, f"has no meaning in Python. {_HOW}.")
+        msg = f"{called}, line {before.count(chr(10)) + 1}: {magic} {does}"
+        raise FlowError(msg)
+    text, imports = _without_magics(body.removeprefix("\n"), called)
+    return f"{before}# %%time\n{text}", imports
 
 
 def _replaced(words: str, imports: set[str], place: str) -> str:
@@ -160,7 +163,7 @@ def _replaced(words: str, imports: set[str], place: str) -> str:
     if magic.startswith("!"):
         return _command(magic.removeprefix("!").removeprefix("!").strip(), prefix, imports, place)
     if _TIMED.match(magic) and not magic.startswith("%timeit"):
-        return prefix + magic.partition(" ")[2].strip()
+        return f"{prefix}{magic.partition(' ')[2].strip()}  # %time"
     name = magic.lstrip("%").partition(" ")[0]
     if name in _ONLY_IN_NOTEBOOKS and not equals:
         return f"# {magic}"
@@ -200,6 +203,19 @@ def _refuse_what_needs_a_cell(tree: ast.Module, called: str) -> None:
             continue
         msg = f"{called}, line {line}: {problem}."
         raise FlowError(msg)
+
+
+def _refuse_changing_displays(tree: ast.Module, called: str) -> None:
+    """Refuse what changes something that was shown: in a terminal it stays as it is."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
+        has_id = name == "display" and any(keyword.arg == "display_id" for keyword in node.keywords)
+        if has_id or name in {"clear_output", "update_display"}:
+            what = "display(display_id=...)" if has_id else f"{name}()"
+            msg = f"{called}, line {node.lineno}: {what} changes what was shown, which a script cannot. {_HOW}."
+            raise FlowError(msg)
 
 
 def _is_called_with_arguments(tree: ast.AST, name: ast.Name) -> bool:
@@ -257,7 +273,12 @@ def with_magics(text: str) -> str:
 
     """
     text = _SHELL_LINE.sub(_shell_line, text)
+    text = _TIME_MARKS.sub(_timed_line, text)
     return _COMMENT.sub(lambda found: found[1] + found[2], text)
+
+
+def _timed_line(found: re.Match[str]) -> str:
+    return f"{found['before']}%time {found['code']}"
 
 
 def _shell_line(found: re.Match[str]) -> str:

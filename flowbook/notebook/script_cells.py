@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flowbook.errors import FlowError, shown
 from flowbook.notebook.files import Node
 from flowbook.notebook.plain import with_magics
-from flowbook.notebook.scripts import FLOW, HEAD
+from flowbook.notebook.scripts import FLOW, HEAD, SHOW_FIGURES, SHOWS_FIGURES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["notebook_of_script"]
 
 _MARK = re.compile(r"^# %%(?P<title>[^\n{]*)(?P<facts>\{.*\})?[ \t]*$", re.MULTILINE)
-_OURS = re.compile(r"^(?:from flowbook import [\w, ]+|import subprocess|from IPython\.display import display)$")
+_OURS = re.compile(
+    r"^(?:from flowbook import [\w, ]+|import subprocess|from IPython\.display import display"
+    r"|from matplotlib import pyplot)$"
+)
 
 
 @dataclass
@@ -130,6 +133,7 @@ def _head_cells(part: _Part, *, needs_subprocess: bool) -> list[Node]:
         for node in tree.body
         if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
     ]
+    kept = [text for text in kept if text != SHOWS_FIGURES]
     kept = [text for text in kept if not _OURS.fullmatch(text) or (needs_subprocess and text == "import subprocess")]
     return [_cell(_Part("", ""), "\n".join(kept))] if kept else []
 
@@ -151,11 +155,15 @@ def _body(text: str, function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     while lines and re.match(r"\s+global ", lines[0]):
         del lines[0]
     made = textwrap.dedent("\n".join(lines)).strip("\n")
-    wanted = [ast.dump(node) for node in function.body if not isinstance(node, ast.Global)]
+    body = [node for node in function.body if not isinstance(node, ast.Global)]
+    if lines and lines[-1].strip() == SHOW_FIGURES:
+        del lines[-1], body[-1]
+        made = textwrap.dedent("\n".join(lines)).strip("\n")
+    wanted = [ast.dump(node) for node in body]
     if [ast.dump(node) for node in _parsed(made)] != wanted:  # a text of several lines was dedented as well
         made = _dedented(lines)
     if [ast.dump(node) for node in _parsed(made)] != wanted:
-        made = ast.unparse(ast.Module([node for node in function.body if not isinstance(node, ast.Global)], []))
+        made = ast.unparse(ast.Module(body, []))
     code = [line for line in made.split("\n") if line.strip()]
     if code and code[-1] == "pass" and all(line.startswith("#") for line in code[:-1]):
         made = made.rpartition("pass")[0].strip("\n")

@@ -16,6 +16,7 @@ from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.exporting import function_names, function_text
 from flowbook.notebook.plain import plain_code, without_annotations
 from flowbook.sources import analyse, shared_cells, temporaries
+from flowbook.sources.notebook import Notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
     from flowbook.sources import CellNames
     from flowbook.tasks.base import Task
 
-__all__ = ["FLOW", "HEAD", "script_of_document"]
+__all__ = ["FLOW", "HEAD", "SHOWS_FIGURES", "SHOW_FIGURES", "script_of_document"]
 
 FLOW = "[flow]"
 HEAD = "It runs to the end to which the notebook runs."
+SHOW_FIGURES = "show_figures()"
+SHOWS_FIGURES = f'''def {SHOW_FIGURES}:
+    """Show figures and close them, as a notebook does after each cell."""
+    pyplot.show()
+    pyplot.close("all")'''
 # What the task that sets the parameters is called.
 _SETTER = "flowbook-parameters"
 
@@ -75,12 +81,25 @@ class _Script:
         names = [piece.task_cell.names for piece in self.pieces]
         self.private = dict(zip([piece.task_cell.id for piece in self.pieces], temporaries(names), strict=True))
         self.shared = self._shared()
+        # all of them are read together, since a shared cell tells what others do
+        self.flow = flow_of(name, [piece.task_cell for piece in self.pieces], {})
         cells = [piece.task_cell for piece in self.pieces if piece.task_cell.id not in self.shared]
-        self.flow = flow_of(name, cells, {})
-        self.tasks = {task.cell.id: task for task in self.flow.nodes if isinstance(task, CellTask)}
+        self.tasks = {
+            task.cell.id: task
+            for task in self.flow.nodes
+            if isinstance(task, CellTask) and task.cell.id not in self.shared
+        }
+        uses = Notebook(names).uses
+        self.plotting = {
+            piece.task_cell.id
+            for piece, use in zip(self.pieces, uses, strict=True)
+            if "plot" in use.effects and piece.task_cell.id in self.tasks
+        }
         self._keep_order_of_prints()
         taken = {one for each in names for one in each.writes | each.reads | each.maybe_writes | each.builtins}
-        self.words = function_names([self.tasks[cell.id] for cell in cells], taken | set(self.given))
+        self.words = function_names(
+            [self.tasks[cell.id] for cell in cells], taken | set(self.given) | {"pyplot", "show_figures"}
+        )
 
     def _pieces(self) -> Iterator[_Piece]:
         """Return the code cells, and behind the one that sets the parameters the task that gives them their values."""
@@ -152,14 +171,17 @@ class _Script:
         ours = ", ".join(["Flow", *(["Parameter"] if self.given else []), "task"])
         words = f'"""The flow {self.name}, converted from {file}.\n\n{HEAD} A line with `# %%` begins a cell of it:\n'
         words += '`flowbook convert` makes a notebook of this file again.\n"""\n'
-        return "\n".join([words, *future, *sorted(imports - set(future)), f"from flowbook import {ours}"])
+        imports |= {"from matplotlib import pyplot"} if self.plotting else set()
+        head = "\n".join([words, *future, *sorted(imports - set(future)), f"from flowbook import {ours}"])
+        return f"{head}\n\n\n{SHOWS_FIGURES}" if self.plotting else head
 
     def _part(self, piece: _Piece, cell: Any) -> str:
         head = _mark(_title(piece.task_cell.name), cell)
         if piece.task_cell.id in self.shared:
             return f"{head}\n{piece.plain.text.strip(chr(10))}" if piece.plain else head
         task = self.tasks[piece.task_cell.id]
-        return f"{head}\n{function_text(task, self.words[task], self.private[piece.task_cell.id])}"
+        text = f"{head}\n{function_text(task, self.words[task], self.private[piece.task_cell.id])}"
+        return f"{text}\n    {SHOW_FIGURES}" if task.cell.id in self.plotting else text
 
     def _flow(self) -> Iterator[str]:
         yield f"# %% {FLOW}"
@@ -168,7 +190,7 @@ class _Script:
             yield f"@task\ndef {self.words[setter]}({', '.join(self.given)}):"
             yield f"    globals().update({', '.join(f'{key}={key}' for key in self.given)})\n\n"
         yield f"with Flow({self.name!r}) as flow:"
-        for task in self.flow.sorted_tasks():
+        for task in self._sorted():
             given = [f"{key}=Parameter({key!r}, {self._default(key)})" for key in self.given] if task is setter else []
             before = [f"of_{self.words[one]}" for one in self._just_before(task)]
             given += [f"upstream_tasks=[{', '.join(before)}]"] if before else []
@@ -190,7 +212,12 @@ class _Script:
             if one not in further:
                 further.add(one)
                 waiting += self.flow.upstream_tasks(one)
-        return [one for one in self.flow.sorted_tasks() if one in upstream and one not in further]
+        return [one for one in self._sorted() if one in upstream and one not in further]
+
+    def _sorted(self) -> list[Task]:
+        """Return the tasks in an order in which they may run."""
+        ours = set(self.tasks.values())
+        return [task for task in self.flow.sorted_tasks() if task in ours]
 
 
 def _speaking(names: CellNames) -> set[str]:

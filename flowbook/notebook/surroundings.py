@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from flowbook.notebook.outputs import current_outputs
+
+with contextlib.suppress(ImportError):  # there are Pythons without it
+    import sqlite3  # noqa: F401 - so that it can be found below
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,6 +60,7 @@ class Surroundings:
             self._undo.pop()()
 
 
+_sqlite: Any = sys.modules.get("sqlite3")
 _sqlite_lock = threading.Lock()
 _sqlite_users = [0]
 _sqlite_undo: list[Callable[[], object]] = []
@@ -66,6 +69,9 @@ _sqlite_undo: list[Callable[[], object]] = []
 @contextlib.contextmanager
 def any_thread_for_sqlite() -> Iterator[None]:
     """Let connections that cells open be used by cells on other threads: in order, so never at the same time."""
+    if _sqlite is None:
+        yield
+        return
     with _sqlite_lock:
         _sqlite_users[0] += 1
         if _sqlite_users[0] == 1:
@@ -80,7 +86,7 @@ def any_thread_for_sqlite() -> Iterator[None]:
 
 
 def _open_sqlite() -> Callable[[], object]:
-    before: Any = sqlite3.connect  # not always that of Python: tracers put theirs in its place
+    before: Any = _sqlite.connect  # not always that of Python: tracers put theirs in its place
 
     def connect(*args: Any, **kwargs: Any) -> Any:
         if current_outputs() is not None and len(args) <= _SAYS_THREAD:
@@ -88,10 +94,10 @@ def _open_sqlite() -> Callable[[], object]:
         return before(*args, **kwargs)
 
     def put_back() -> None:
-        if sqlite3.connect is connect:  # else a cell put another one in its place
-            sqlite3.connect = before
+        if _sqlite.connect is connect:  # else a cell put another one in its place
+            _sqlite.connect = before
 
-    sqlite3.connect = connect
+    _sqlite.connect = connect
     return put_back
 
 

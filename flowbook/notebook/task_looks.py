@@ -9,9 +9,9 @@ from IPython.core.error import UsageError
 
 from flowbook.errors import FlowError
 from flowbook.notebook.book import DEFAULT_FLOW
-from flowbook.notebook.interpreter import refusing
 from flowbook.notebook.looks import cell_look, nodes_of
 from flowbook.notebook.magics import task_cell_of
+from flowbook.notebook.refusals import refusing_in
 from flowbook.sources import CellSyntaxError, dependencies
 from flowbook.view.protocol import CellLook, Fix, Problem, Reason
 
@@ -186,13 +186,13 @@ class TaskCells:
 
     def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], **options: Any) -> State:
         """Run the flow, or a part of it; see `flowbook.notebook.book.Notebook.run`."""
-        with refusing(self.book.namespace):
-            said: dict[str, Any] = {
-                "to": to or None,
-                "from_failed": from_failed,
-                "thorough": True,
-                "parameters": parameters,
-            }
+        said: dict[str, Any] = {
+            "to": to or None,
+            "from_failed": from_failed,
+            "thorough": True,
+            "parameters": parameters,
+        }
+        with refusing_in(self.book.namespace):
             return self.book.run(self.name, **said, **options)
 
 

@@ -24,6 +24,7 @@ from flowbook.engine.executors.processes import ended_how
 from flowbook.engine.executors.threads import ThreadExecutor
 from flowbook.engine.journey import WorkerLost
 from flowbook.engine.remote import facts_of_run
+from flowbook.notebook.cell_cache import NEW, CellCache, unpacked
 from flowbook.notebook.outputs import Outputs, remember
 from flowbook.notebook.parcels import Arrived, Sent, Stays, is_plain_definition
 from flowbook.tasks.base import Task
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from flowbook.engine.executors import Executor
     from flowbook.engine.runner import Runner
     from flowbook.notebook.document_flow import DocumentRun
     from flowbook.notebook.documents import CodeCell
@@ -50,24 +52,32 @@ class CellExecutor:
     Args:
         run: whose cells.
         workers: how many processes at the same time.
+        cache: what cells made in earlier runs, when they may be taken from there.
+        here: what runs the other cells; by default, threads.
 
     """
 
     name = "processes"
 
-    def __init__(self, run: DocumentRun, workers: int) -> None:
+    def __init__(
+        self, run: DocumentRun, workers: int, cache: CellCache | None = None, here: Executor | None = None
+    ) -> None:
         self.run = run
         self.workers = workers
+        self.cache = cache
+        self.here = here or ThreadExecutor()
 
     def drive(self, runner: Runner) -> None:
         """Run cells until all tasks have ended or only a person can go on."""
         workers = _Workers(runner, self.workers)
-        self.run.elsewhere = CellProcesses(self.run, workers.call)
+        self.run.elsewhere = CellProcesses(self.run, workers.call, self.cache)
         try:
-            ThreadExecutor().drive(runner)
+            self.here.drive(runner)
         finally:
             self.run.elsewhere = None
             workers.close()
+            if self.cache is not None:
+                self.cache.make_room()
 
 
 class CellProcesses:
@@ -76,12 +86,24 @@ class CellProcesses:
     Args:
         run: whose cells.
         call: sends a letter to a process and returns its answer.
+        cache: what cells made in earlier runs, when they may be taken from there.
+        is_far: whether the process may be one of another machine, which has other files.
 
     """
 
-    def __init__(self, run: DocumentRun, call: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self,
+        run: DocumentRun,
+        call: Callable[[bytes], bytes],
+        cache: CellCache | None = None,
+        *,
+        is_far: bool = False,
+    ) -> None:
         self.run_of = run
         self.call = call
+        self.cache = cache
+        self.is_far = is_far
+        self.id = os.urandom(8).hex()
         self.apart = run.apart
         self.positions = {cell.id: at for at, cell in enumerate(run.document.cells)}
 
@@ -100,13 +122,21 @@ class CellProcesses:
             WorkerLost: the process ended in the middle of the cell.
 
         """
+        reason = self._run(cell, outputs, private)
+        if reason and self.cache is not None:
+            self.cache.reasons[cell.id] = reason
+        return reason
+
+    def _run(self, cell: CodeCell, outputs: Outputs, private: frozenset[str]) -> str:
         position = self.positions[cell.id]
         if reason := self.apart.reason(position):
             return reason
+        if self.is_far and "files" in self.apart.uses[position].looks | self.apart.uses[position].hints:
+            return "reads files, which may not be there on another machine"
         interpreter = self.run_of.interpreter
         try:
             sent, letter = self._letter(position, private)
-            has_come, answer = pickle.loads(self.call(letter))  # noqa: S301 - by our own worker
+            has_come, answer = self._answered(position, sent, letter, private)
             if not has_come:
                 return str(answer)
             with interpreter.as_main():
@@ -114,32 +144,61 @@ class CellProcesses:
         except Stays as stays:
             return str(stays)
         outputs.items.extend(items)
+        outputs.changed()
         remember(outputs)
         interpreter.take(cell.number, names, private, shown)
         return ""
 
+    def _answered(self, position: int, sent: Sent, letter: bytes, private: frozenset[str]) -> tuple[bool, Any]:
+        """Return what came of a cell: from the cache when it is there, else from a process."""
+        cache, cell_id = self.cache, self.run_of.document.cells[position].id
+        if cache is None:
+            return unpacked(self.call(letter))
+        if reason := cache.reason(position):
+            cache.reasons[cell_id] = reason
+            return unpacked(self.call(letter))
+        key = cache.key(position, sent.data, sent.used, private)
+        if (found := cache.find(key)) is not None:
+            cache.taken.add(cell_id)
+            return unpacked(found)
+        cache.reasons[cell_id] = NEW
+        answer = self.call(letter)
+        if unpacked(answer)[0]:
+            cache.keep(key, answer)
+        return unpacked(answer)
+
+    def _definitions(self, position: int) -> dict[str, Any]:
+        """Return the functions and classes that another process can make by running the cells which only define."""
+        names = self.run_of.interpreter.namespace
+        made = {
+            name
+            for at in self.apart.scene
+            if at < position
+            for name in self.run_of.document.cells[at].names.deferred
+            if name in names
+        }
+        return {name: names[name] for name in made if is_plain_definition(names[name])}
+
     def _letter(self, position: int, private: frozenset[str]) -> tuple[Sent, bytes]:
         """Write down a cell with what it reads."""
         cells, interpreter = self.run_of.document.cells, self.run_of.interpreter
-        needed = [cells[at] for at in self.apart.needed(position)]
-        defined = {name for cell in needed for name in cell.names.writes | cell.names.maybe_writes}
+        definitions = self._definitions(position)
         given: dict[str, Any] = {}
-        definitions: dict[str, Any] = {}
+        read: set[str] = set()
         for name in sorted(self.apart.uses[position].reads):
             if name not in interpreter.namespace or name in interpreter.own_names:
                 continue
             value = interpreter.namespace[name]
-            if getattr(value, "__module__", None) != "__main__" or not callable(value):
-                given[name] = value
-            elif name in defined and is_plain_definition(value):
-                definitions[name] = value
-            elif isinstance(value, type) or hasattr(value, "__name__"):
+            if definitions.get(name, interpreter) is value:
+                read.add(name)
+            elif getattr(value, "__module__", None) == "__main__" and hasattr(value, "__name__"):
                 msg = f"uses {name}, which may keep something from call to call"
                 raise Stays(msg)
             else:
                 given[name] = value
         with interpreter.as_main():
             sent = Sent(given, definitions)
+        needed = [cells[at] for at in self.apart.needed(position, sent.used | read)]
         request = {
             "name": interpreter.name,
             "sources": {cell.number: cell.source for cell in (*needed, cells[position])},
@@ -147,9 +206,8 @@ class CellProcesses:
             "cell": cells[position],
             "private": private,
             "names": sent.data,
-            "folder": _folder(),
-            "path": list(sys.path),
-            "environment": dict(os.environ),
+            "run": self.id,
+            "place": None if self.is_far else (_folder(), list(sys.path), dict(os.environ)),
         }
         return sent, pickle.dumps(request)
 
@@ -164,6 +222,9 @@ def _folder() -> str:
 # -- in the worker ----------------------------------------------------------------------------------------------------
 
 _places: dict[str, tuple[Interpreter, dict[str, dict[str, Any]]]] = {}
+# How many runs a process that serves several, as a Dask worker does, knows at a time.
+_KNOWN_RUNS = 4
+_lock = threading.Lock()
 
 
 def run_apart(letter: bytes) -> bytes:
@@ -177,12 +238,18 @@ def run_apart(letter: bytes) -> bytes:
 
     """
     request = pickle.loads(letter)  # noqa: S301 - by our own kernel
-    sys.path[:] = request["path"]
-    if dict(os.environ) != request["environment"]:
-        os.environ.clear()
-        os.environ.update(request["environment"])
-    if request["folder"] and request["folder"] != _folder():
-        os.chdir(request["folder"])
+    with _lock:
+        return pickle.dumps(_ran(request))
+
+
+def _ran(request: dict[str, Any]) -> tuple[bool, bytes | str]:
+    if request["place"] is not None:
+        folder, sys.path[:], environment = request["place"]
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        if folder and folder != _folder():
+            os.chdir(folder)
     threads = threading.active_count()
     answer: tuple[bool, bytes | str]
     try:
@@ -193,17 +260,19 @@ def run_apart(letter: bytes) -> bytes:
         answer = False, f"raised {type(error).__name__} in its process"
     if answer[0] and threading.active_count() > threads:
         answer = False, "left a thread running in its process"
-    return pickle.dumps(answer)
+    return answer
 
 
 def _run_there(request: dict[str, Any]) -> bytes:
     from flowbook.notebook.interpreter import Interpreter  # noqa: PLC0415 - loads IPython
 
-    if request["name"] not in _places:
+    if request["run"] not in _places:
+        while len(_places) >= _KNOWN_RUNS:
+            del _places[next(iter(_places))]
         made = Interpreter({}, request["name"])
         made.close()  # nobody will, since a worker ends without a word
-        _places[request["name"]] = made, {}
-    interpreter, scenes = _places[request["name"]]
+        _places[request["run"]] = made, {}
+    interpreter, scenes = _places[request["run"]]
     interpreter.begin(request["sources"])
     cell, private = request["cell"], request["private"]
     with interpreter.as_main():

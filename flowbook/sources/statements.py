@@ -133,8 +133,8 @@ class Statements(Calls):
         self.store(target.id, tokens)
 
     def _do_annassign(self, node: ast.AnnAssign) -> None:
-        if self.is_cell and not self.frames:
-            self.value(node.annotation)
+        if self.is_cell and all(frame.kind == "class" for frame in self.frames):
+            self.value(node.annotation)  # those in functions are never looked at
         if node.value is not None:
             self.assign(node.target, self.value(node.value))
         elif not isinstance(node.target, ast.Name):

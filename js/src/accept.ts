@@ -90,7 +90,7 @@ function isCellLook(data: unknown): boolean {
   if (!isRecord(data) || !isText(data["cell"]) || !isText(data["role"]) || !isText(data["name"])) return false;
   const isTimed = isTime(data["started"]) && isTime(data["ended"]) && isNumber(data["node"]) && isNumber(data["attempt"]);
   const isMarked = typeof data["dirty"] === "boolean" && typeof data["stale"] === "boolean";
-  return isTimed && isMarked && isText(data["converted"]) && isText(data["state"]) && isText(data["message"]);
+  return isTimed && isMarked && isText(data["converted"]) && isText(data["again"]) && isText(data["state"]) && isText(data["message"]);
 }
 
 function isProblem(data: unknown): boolean {

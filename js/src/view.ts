@@ -163,7 +163,8 @@ class LiveView implements View {
   }
 
   update(bundle: Bundle): void {
-    this.model = foldBundle(this.model, bundle, now());
+    // Flows that have not run have no events, so none of them is older than another.
+    this.model = foldBundle(bundle.run === "" ? EMPTY : this.model, bundle, now());
     // What is saved should be there with the rest of the page, not a frame later.
     this.paint();
   }

@@ -52,6 +52,8 @@ export class FakeDesk implements Desk {
   readonly heard: string[] = [];
   readonly scene: Scene;
   play: Play;
+  /** What the logs of all tasks hold since. */
+  more = "";
   private readonly ears = new Set<() => void>();
   private frame = false;
   private readonly local: LocalChannel;
@@ -137,9 +139,12 @@ export class FakeDesk implements Desk {
   hear(message: ToView): void {
     const run = this.runName();
     const told = { ...message, run } as ToView;
-    const model: Model = fold(this.state.model, told, seconds()).model;
+    const before = this.state.model;
+    const model: Model = fold(before, told, seconds()).model;
     this.local.tell(told);
     this.set({ model });
+    const { chosen } = this.state;
+    if (chosen !== null && before.looks.get(chosen) !== model.looks.get(chosen)) this.refresh();
   }
 
   command(verb: Verb, node?: number): void {
@@ -157,13 +162,22 @@ export class FakeDesk implements Desk {
 
   choose(node: number | null): void {
     this.note(`choose ${node}`);
-    const isOther = node !== this.state.chosen;
-    this.set({ chosen: node, details: isOther ? null : this.state.details });
-    if (node !== null) setTimeout(() => this.state.chosen === node && this.set({ details: this.details(node) }), 40);
+    if (node === this.state.chosen) return;
+    this.set({ chosen: node, details: null });
+    this.refresh();
+  }
+
+  refresh(): void {
+    const { chosen } = this.state;
+    if (chosen !== null) setTimeout(() => this.state.chosen === chosen && this.set({ details: this.details(chosen) }), 40);
   }
 
   reveal(cell: string): void {
     this.note(`reveal ${cell}`);
+  }
+
+  convert(): void {
+    this.note("convert");
   }
 
   rewrite(cell: string, source: string): void {
@@ -241,11 +255,20 @@ export class FakeDesk implements Desk {
   private cell(card: NodeCard, hasRun: boolean): CellLook {
     const look = this.play.looks[card.node];
     const told = hasRun && look !== undefined ? look : null;
+    const isDirty = this.dirty.has(card.node);
+    const isStale = card.upstream.some((from) => this.dirty.has(from) || this.isStale(from));
+    const isBad = told !== null && (told.state === "Failed" || told.state === "TriggerFailed");
     return {
+      again: told === null ? "it has not run" : isDirty ? "its text has changed" : isBad ? "it did not end well" : isStale ? "something before it was changed, or ran again" : "",
+      converted: `%%task\n${card.name}`,
       cell: card.cell, role: "task", name: card.name, node: card.node, state: told?.state ?? "", message: told?.message ?? "",
       attempt: told?.attempt ?? 0, started: told?.started ?? null, ended: told?.ended ?? null,
-      dirty: this.dirty.has(card.node), stale: card.upstream.some((from) => this.dirty.has(from)), again: "", converted: "",
+      dirty: isDirty, stale: isStale,
     };
+  }
+
+  private isStale(node: number): boolean {
+    return (this.scene.cards[node]?.upstream ?? []).some((from) => this.dirty.has(from) || this.isStale(from));
   }
 
   private reasons(): readonly Reason[] {
@@ -271,7 +294,7 @@ export class FakeDesk implements Desk {
       moments: this.moments.get(node) ?? [],
       inputs: (card?.upstream ?? []).map((from) => ({ name: this.noun(from), text: "DataFrame, 336,776 rows × 19 columns", origin: this.scene.cards[from]?.name ?? "" })),
       result: look?.state === "Success" ? "DataFrame, 1,204 rows × 6 columns" : "",
-      logs: isBad ? "GET https://weather.example/2013\n503 Service Unavailable\nTraceback (most recent call last):\n  Cell In[4], line 3\n    weather = fetch(year)\nHTTPError: 503\n" : "read 336,776 rows\n",
+      logs: isBad ? "GET https://weather.example/2013\n503 Service Unavailable\nTraceback (most recent call last):\n  Cell In[4], line 3\n    weather = fetch(year)\nHTTPError: 503\n" : `read 336,776 rows\n${this.more}`,
       code: `${this.noun(node)} = (\n    flights.merge(planes, on="tailnum")\n    .groupby("carrier", as_index=False)\n    .agg(delay=("dep_delay", "mean"))\n)\n${this.noun(node)}.head()`,
       cause,
     };
@@ -279,6 +302,5 @@ export class FakeDesk implements Desk {
 }
 
 const OTHERS: readonly CellLook[] = ["imports", "helpers"].map((name) => ({
-  cell: name, role: "shared", name, node: -1, state: "", message: "", attempt: 0, started: null, ended: null, dirty: false, stale: false,
-  again: "", converted: "",
+  cell: name, role: "shared", name, node: -1, state: "", message: "", attempt: 0, started: null, ended: null, dirty: false, stale: false, again: "", converted: "",
 }));

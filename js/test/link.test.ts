@@ -79,6 +79,10 @@ class FakeKernel implements KernelConnection {
     return { done: Promise.resolve(undefined) };
   }
 
+  dispose(): void {
+    this.isDisposed = true;
+  }
+
   interrupt(): Promise<void> {
     this.log.push("interrupt");
     return Promise.resolve();

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EMPTY, fold, type Model } from "../src/model";
+import { conversionText, convertible } from "../src/panel/conversion";
 import { barOf } from "../src/panel/controls";
 import type { DeskState } from "../src/panel/desk";
 import { emptyOf } from "../src/panel/empties";
 import { fieldError, firstError, parametersOf } from "../src/panel/fields";
-import { canRetry, fromPicture, fromRun, isLive, needsAttention, type Row, RowBook, shownOf, toPicture, toResume } from "../src/panel/rows";
+import { canRetry, isLive, needsAttention, type Row, RowBook, shownOf, toResume } from "../src/panel/rows";
 import { historyOf, linksOf, othersText, plain, problemsTitle, sorted } from "../src/panel/story";
 import type { CellLook, Field, NodeCard, NodeLook, NotebookLook, Picture, RunLook, TaskDetails } from "../src/protocol";
 import { golden } from "./golden";
@@ -91,13 +92,9 @@ test("while the run lives, a row follows its node, joined by the cell and not by
   const state = desk(notebook([cell(0, "Success"), cell(1, "Failed", { dirty: true }), cell(2, "")], { run: "run-1" }), model);
   const [read, clean] = rowsOf(state);
   assert.equal(clean?.look.state, "Running");
-  assert.equal(clean?.node, 1, "the desk's number");
+  assert.equal(clean?.node, 11, "the number in the picture that is shown");
   assert.equal(clean?.dirty, false, "it runs with what was changed");
   assert.equal(read?.look.state, "Success", "the run says nothing of it");
-  assert.equal(fromPicture(state, 11), 1);
-  assert.equal(toPicture(state, 1), 11);
-  assert.equal(fromRun(state, 12), 2);
-  assert.equal(toPicture(state, null), null);
 });
 
 test("after the run a cell that was run since stands as the notebook says", () => {
@@ -132,6 +129,9 @@ test("a resumed run runs what did not end well, what is out of date, and what fo
   assert.deepEqual(resumed(cells("Success", "Failed", "TriggerFailed", "Success")), ["c1", "c2"]);
   assert.deepEqual(resumed([cell(0, "Success", { dirty: true }), ...GOOD.slice(1)]), ["c0", "c1", "c2"]);
   assert.deepEqual(resumed(cells("Success", "Success", "", "")), [], "one cell after the other is no failure");
+  const told = [cell(0, "Success"), cell(1, "Success", { again: "random numbers were drawn since" }), cell(2, "", { again: "it has not run" })];
+  assert.deepEqual(resumed(told), ["c1", "c2"], "the kernel knows better");
+  assert.deepEqual(resumed([cell(0, "Success"), cell(1, "", { again: "it has not run" })]), []);
 });
 
 test("the bar offers what can be done now, the likeliest thing first", () => {
@@ -171,10 +171,19 @@ test("somebody who has never seen a flow is told what it is, and that nothing ru
   assert.equal(emptyOf(desk(null, EMPTY, { status: "opening" }))?.isWaiting, true);
   const missing = emptyOf(desk(null, EMPTY, { status: "broken", said: "ModuleNotFoundError: No module named 'flowbook'" }));
   assert.equal(missing?.code, "%pip install jupyter-flowbook");
+  const lacking = emptyOf(desk(null, EMPTY, { status: "broken", said: "This kernel's Python has no flowbook. Install it there." }));
+  assert.equal(lacking?.code, missing?.code);
   const broken = emptyOf(desk(null, EMPTY, { status: "broken", said: "The kernel died." }));
   assert.equal(broken?.text, "The kernel died.");
   assert.equal(emptyOf(desk(notebook(GOOD))), null);
   assert.equal(emptyOf(desk(notebook([], { basis: "tasks" })))?.button?.label, "Take all cells");
+  assert.equal(emptyOf(desk(notebook([], { basis: "nothing" })))?.button?.label, "Show as flow");
+  const run = desk(notebook([], { basis: "nothing", run: "run-1" }), modelOf([], runLook("Success", { started: 1, ended: 2 })));
+  assert.equal(emptyOf(run), null, "a run that a cell has started is shown");
+  const names = (state: DeskState): string[] => barOf(state, rowsOf(state), undefined, 0).buttons.map((button) => button.name);
+  assert.deepEqual(names(run), ["run"]);
+  const failed = desk(notebook([], { basis: "nothing", run: "run-1" }), modelOf([], runLook("Failed", { started: 1, ended: 2 })));
+  assert.deepEqual(names(failed), ["run", "resume-failed"], "it goes on where it failed");
 });
 
 test("a field says what it takes, and only what was typed is sent", () => {
@@ -227,4 +236,15 @@ test("a log is shown without terminal colours, and not without end", () => {
   assert.ok(long.length < 110_000);
   assert.match(long, /^… 100003 characters before\n/);
   assert.match(long, /end$/);
+});
+
+test("a conversion says how many cells it would change, and is offered where the flow is the whole document", () => {
+  const converted = [cell(0, "", { converted: "%%task read\nx" }), cell(1, "")];
+  const look = notebook(converted, { basis: "document" });
+  assert.equal(convertible(look), 1);
+  assert.equal(
+    conversionText(look),
+    "1 cell gets %%task or %%flow on top; nothing runs, and undo takes it back in each cell. 1 cell stays as it is.",
+  );
+  assert.equal(convertible(notebook(converted, { basis: "tasks" })), 0);
 });

@@ -14,6 +14,7 @@ from tests.browser.workbench import (
     mark_states,
     marks,
     run_flow,
+    select,
     set_source,
     show_as_flow,
 )
@@ -66,9 +67,38 @@ def test_badges_change_while_a_cell_blocks_the_kernel(open_notebook: OpenNoteboo
     until(lambda: notebook.page.locator("#flowbook-panel:visible").count() == 1, what="the panel is open")
     assert notebook.page.evaluate(f"() => {PANEL}.content.activeCellIndex") == 3
     notebook.screenshot(f"marks-{app}-panel")
-    dark(notebook)
-    notebook.page.locator(FAILED_BADGE).first.hover()
-    notebook.screenshot(f"marks-{app}-dark")
+    with dark(notebook):
+        notebook.page.locator(FAILED_BADGE).first.hover()
+        notebook.screenshot(f"marks-{app}-dark")
+
+
+def test_a_badge_is_reached_and_pressed_by_keyboard(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CELLS)
+    show_as_flow(notebook)
+    notebook.execute("flowbook:toggle-panel")
+    select(notebook, 2)
+    stops = notebook.page.locator(".jp-FlowbookMark-badge[tabindex='0']")
+    until(lambda: stops.count() == 1, what="one badge is a stop of the Tab key")
+    stops.focus()
+    words = notebook.page.locator(".jp-FlowbookMark-words:visible")
+    assert words.inner_text() == "not run yet"
+    notebook.page.keyboard.press("Enter")
+    until(lambda: notebook.page.locator("#flowbook-panel:visible").count() == 1, what="the panel is open")
+    assert notebook.page.evaluate(f"() => {PANEL}.content.mode") == "command"
+    assert notebook.cell_count() == len(CELLS)
+
+
+def test_marks_are_told_apart_without_colours(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CELLS)
+    notebook.page.emulate_media(forced_colors="active")
+    show_as_flow(notebook)
+    run_flow(notebook)
+    until(lambda: mark_states(notebook)[3] == "Failed", what="one cell has failed")
+    styles = notebook.page.locator(".jp-FlowbookMark-bar").evaluate_all(
+        "bars => bars.map(bar => getComputedStyle(bar).borderLeftStyle)"
+    )
+    assert (styles[2], styles[3]) == ("solid", "double")
+    notebook.screenshot("marks-forced-colors")
 
 
 def test_marks_follow_cells_that_were_out_of_sight(open_notebook: OpenNotebook, start_server: StartServer) -> None:

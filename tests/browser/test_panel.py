@@ -110,6 +110,7 @@ def test_the_tasks_are_walked_by_keyboard_and_enter_goes_to_the_cell(open_panel:
     page.locator(".fp-row[tabindex='0']").focus()
     for _ in range(3):
         page.keyboard.press("ArrowDown")
+        page.wait_for_timeout(30)
     wait_until_heard(page, "choose 3")
     page.keyboard.press("Enter")
     wait_until_heard(page, "reveal cell-3")
@@ -165,6 +166,16 @@ def test_while_it_runs_the_run_is_paused_stepped_and_cancelled_and_then_resumed(
         "command resume",
         "command cancel",
     ]
+
+
+def test_a_log_that_is_read_grows_while_its_task_runs(open_panel: OpenPanel) -> None:
+    page = open_panel(at="running", n=12, tall=3)
+    running: int = page.evaluate("() => window.desk.play.looks.find(look => look.state === 'Running').node")
+    page.evaluate("node => window.desk.choose(node)", running)
+    page.get_by_role("tab", name="Logs").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("read 336,776 rows")
+    page.evaluate("() => { window.desk.more = 'and 12 more'; }")
+    expect(page.get_by_role("tabpanel")).to_contain_text("and 12 more", timeout=4000)
 
 
 def test_a_failed_task_is_retried_while_the_run_lives(open_panel: OpenPanel) -> None:

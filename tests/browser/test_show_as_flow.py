@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import OpenNotebook, StartServer
-from tests.browser.notebooks import NotebookPage
+from tests.browser.notebooks import PANEL, NotebookPage
 from tests.browser.servers import App
 from tests.browser.test_live import until
 from tests.browser.workbench import begin, is_enabled, mark_states, set_source
@@ -92,3 +92,26 @@ def test_a_notebook_in_the_list_of_files_of_notebook_7_is_opened_as_a_flow(
     until(lambda: len(nodes(other)) == 4, what="the new page shows the flow")
     other.screenshot("files-shown-notebook")
     assert not other.errors
+
+
+def test_a_whole_notebook_becomes_task_cells_after_it_was_said_what_that_changes(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(CELLS)
+    begin(notebook, "flowbook:convert-notebook")
+    until(lambda: len(nodes(notebook)) == 4, what="the panel shows what it would become")
+    notebook.page.get_by_role("button", name="Make task cells…").click()
+    notebook.page.get_by_text("4 cells get %%task").wait_for()
+    notebook.screenshot("conversion-asked")
+    assert source(notebook, 2) == CELLS[2]
+    notebook.page.get_by_role("button", name="Make them").click()
+    until(lambda: source(notebook, 2).startswith("%%task"), what="the cells are task cells")
+    begin(notebook, "flowbook:run")
+    until(lambda: mark_states(notebook) == ["Success"] * 4, what="all ran")
+    assert notebook.output_text(3) == "total 9.0"
+    notebook.screenshot("conversion-done")
+    notebook.page.evaluate(f"() => {PANEL}.content.widgets[2].model.sharedModel.undo()")
+    assert source(notebook, 2) == CELLS[2]
+
+
+def source(notebook: NotebookPage, index: int) -> str:
+    """Read the text of a cell."""
+    return str(notebook.page.evaluate(f"index => {PANEL}.content.widgets[index].model.sharedModel.getSource()", index))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.browser.notebooks import PANEL, NotebookPage
@@ -111,7 +113,12 @@ def status_text(notebook: NotebookPage) -> str:
     return found.inner_text() if found.count() else ""
 
 
-def dark(notebook: NotebookPage) -> None:
-    """Change to the dark theme."""
+@contextmanager
+def dark(notebook: NotebookPage) -> Iterator[None]:
+    """Have the dark theme for a while; the server keeps it for all pages."""
     notebook.execute("apputils:change-theme", {"theme": "JupyterLab Dark"})
     notebook.page.wait_for_selector("body[data-jp-theme-light='false']", state="attached")
+    notebook.page.wait_for_timeout(300)  # its stylesheet comes after the attribute
+    yield
+    notebook.execute("apputils:change-theme", {"theme": "JupyterLab Light"})
+    notebook.page.wait_for_selector("body[data-jp-theme-light='true']", state="attached")

@@ -122,3 +122,65 @@ def test_an_error_from_a_worker_is_placed_where_it_came_from_there() -> None:
     assert place_of(home) == "at etl.py:3"
     assert place_of(unpacked_error(packed_error(home))) == "at etl.py:3"
     assert place_of(unpacked_error(packed_error(ValueError("never raised")))) == ""
+
+
+def carried(body: Callable[..., Any]) -> Exception:
+    """Return the error of a body that cloudpickle carried by value, as it comes home from a worker."""
+    import cloudpickle
+
+    error = unpacked_error(packed_error(raised_by(cloudpickle.loads(cloudpickle.dumps(body)))))
+    assert isinstance(error, Exception)
+    return error
+
+
+CALLS = """
+def helper():
+    return 1 / 0
+def body():
+    return helper()
+"""
+CLASSES = """
+class Steps:
+    def fall(self):
+        return 1 / 0
+def body():
+    return Steps().fall()
+"""
+
+
+def in_main(code: str) -> Callable[[], Any]:
+    """Return the function `body` of a text, as if it stood in a script or a notebook, so that it travels by value."""
+    body = code_in("/elsewhere/etl.py", code)
+    for value in body.__globals__.values():
+        if getattr(value, "__module__", None) == "builtins":
+            value.__module__ = "__main__"
+    return body
+
+
+def test_code_that_was_carried_to_a_worker_is_placed_in_the_file_it_has_here() -> None:
+    body = in_main(CALLS)
+    assert place_of(carried(body), body) == "at etl.py:3"
+    assert place_of(carried(body), task(body)) == "at etl.py:3"
+
+
+def test_carried_code_that_is_not_found_has_no_place_rather_than_a_name_of_cloudpickle() -> None:
+    body = in_main(CALLS)
+    assert place_of(carried(body), code_in("/elsewhere/other.py", "def body(): ...")) == ""
+    assert place_of(carried(body)) == ""
+
+
+@pytest.mark.parametrize(("code", "line"), [(CALLS, 3), (CLASSES, 4)], ids=["calls", "classes"])
+def test_a_task_that_fails_in_a_process_says_where_in_its_file(code: str, line: int) -> None:
+    body = in_main(code)
+    with Flow("processes") as flow:
+        fallen = task(body)()
+    flow.run(executor="processes", show=False)
+    assert flow.last_run is not None
+    assert flow.last_run.story(fallen).why.startswith(f"It failed at etl.py:{line}: ZeroDivisionError")
+
+
+def test_what_a_worker_told_counts_more_than_a_traceback_that_was_made_anew() -> None:
+    body = in_main(CALLS)
+    error = carried(body)
+    made_anew = code_in("<dynamic-code>", "def helper():\n    return 1 / 0\nbody = helper\n")
+    assert place_of(error.with_traceback(raised_by(made_anew).__traceback__), body) == "at etl.py:3"

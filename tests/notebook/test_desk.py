@@ -433,3 +433,22 @@ def test_a_page_may_ask_at_any_moment_of_a_run(page: Page, basis: Any) -> None:
     asking.join()
     assert not troubles
     assert set(states(page.look()).values()) == {"Success"}
+
+
+def test_a_misspelt_name_is_told_with_the_line_and_one_step_mends_it(page: Page) -> None:
+    cells = ["planes = [1]", "x = 1\ny = len(plnaes) + x\nz = 'plnaes'"]
+    (problem,) = page.show(*cells).problems
+    assert problem.text == "cell 2 reads plnaes, which no cell above it makes. Did you mean planes?"
+    assert problem.line == 2
+    assert problem.fixes[0].label == "Write planes"
+    assert problem.fixes[0].source == "x = 1\ny = len(planes) + x\nz = 'plnaes'"
+    assert page.show(cells[0], problem.fixes[0].source).problems == ()
+
+
+def test_a_name_that_only_a_deleted_cell_made_is_missed_though_the_kernel_has_it(page: Page) -> None:
+    both = (CellText("a", "x = 1"), CellText("b", "y = x"))
+    page.desk.asked = Document(page.name, "document", both)
+    page.order()
+    page.desk.asked = Document(page.name, "document", both[1:])
+    (problem,) = page.look().problems
+    assert problem.text == "cell 1 reads x, which is only left from code that is not in the notebook any more."

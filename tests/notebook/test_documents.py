@@ -241,6 +241,38 @@ def test_branches_that_do_not_need_each_other_run_side_by_side(tmp_path: Path) -
     assert min(took) < 1.3, took
 
 
+def test_settings_of_a_thread_are_those_of_all_cells_and_of_nobody_else(tmp_path: Path) -> None:
+    import decimal
+
+    import numpy as np
+
+    cells = [
+        "import decimal, numpy as np",
+        "decimal.getcontext().prec = 4\nnp.set_printoptions(precision=2)",
+        "str(decimal.Decimal(1) / 3)",
+        "np.array([1 / 3])",
+    ]
+    before = decimal.getcontext().prec, np.get_printoptions()["precision"]
+    flow = Flow.from_notebook(written(tmp_path / "settings.ipynb", cells))
+    for executor in ("local", "threads"):
+        assert flow.run(show=False, executor=executor).is_successful()
+        shown = [words(cell) for cell in flow.executed().cells[2:]]
+        assert shown == [[("execute_result", "'0.3333'")], [("execute_result", "array([0.33])")]]
+        assert (decimal.getcontext().prec, np.get_printoptions()["precision"]) == before
+
+
+def test_a_cell_can_make_a_task_of_asyncio_without_awaiting_it(tmp_path: Path) -> None:
+    cells = [
+        "import asyncio\n\nasync def later():\n    await asyncio.sleep(0.01)\n    print('later')\n    return 5",
+        "task = asyncio.create_task(later())\ntype(asyncio.get_running_loop()).__name__ != ''",
+        "await task",
+    ]
+    flow = Flow.from_notebook(written(tmp_path / "tasks.ipynb", cells))
+    assert flow.run(show=False).is_successful(), flow.failures()
+    shown = [words(cell) for cell in flow.executed().cells]
+    assert shown[1:] == [[("execute_result", "True"), ("stdout", "later\n")], [("execute_result", "5")]]
+
+
 def test_each_run_begins_with_no_names_and_a_restart_keeps_them(tmp_path: Path) -> None:
     cells = ["runs = globals().get('runs', 0) + 1\nruns", "ok = 5", "if ok != 6:\n    raise ValueError('not 6')", "ok"]
     flow = Flow.from_notebook(written(tmp_path / "again.ipynb", cells))
@@ -357,7 +389,10 @@ def test_what_depends_on_what_is_told_with_the_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("no JSON at all", "is not a notebook that nbformat can read: Notebook does not appear to be JSON"),
+        ("no JSON at all", "is not a notebook: line 1 is not JSON"),
+        ('{"cells": [\n  {"cell_type": code}]}', "is not a notebook: line 2 is not JSON"),
+        ("", "is not a notebook: it is empty"),
+        ("[" * 100_000, "nested too deeply"),
         ("[]", "is not a notebook"),
         ('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "has no code cells"),
         (

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from flowbook import Flow
 from flowbook.notebook.documents import CodeCell
 from flowbook.notebook.interpreter import Interpreter
+from flowbook.notebook.live_document import LiveDocument
 from flowbook.notebook.outputs import Outputs
 from flowbook.sources import analyse
+from flowbook.states import Success
+from flowbook.view.protocol import CellText
 
 
 def ran(interpreter: Interpreter, source: str, number: int = 1) -> list[dict[str, Any]]:
@@ -58,3 +64,44 @@ def test_what_is_asked_for_the_shell_of_the_process_is_the_running_one_s() -> No
     for interpreter in (first, second, first):
         ran(interpreter, "import IPython\nfound = IPython.get_ipython()")
         assert interpreter.namespace["found"] is interpreter.shell
+
+
+def test_cells_that_want_the_main_thread_get_it_also_when_cells_run_side_by_side(tmp_path: Path) -> None:
+    sources = [
+        "import signal, sqlite3, threading",
+        "before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+        "is_main = threading.current_thread() is threading.main_thread()",
+        "def done():\n    return signal.signal(signal.SIGUSR1, before)\ndone()",
+    ]
+    node = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {},
+        "cells": [
+            {"cell_type": "code", "id": str(at), "source": source, "metadata": {}, "outputs": []}
+            for at, source in enumerate(sources)
+        ],
+    }
+    path = tmp_path / "main.ipynb"
+    path.write_text(json.dumps(node))
+    flow: Any = Flow.from_notebook(path)
+    assert flow.run(executor="threads", show=False).is_successful(), flow.failures()
+    assert flow.last_document_run.names["is_main"]
+
+
+def test_a_connection_that_a_person_opened_by_hand_is_used_on_its_thread() -> None:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    try:
+        live = LiveDocument(shell)
+        cells = [
+            CellText("a", "import sqlite3\ncon = sqlite3.connect(':memory:')"),
+            CellText("b", "x = con.execute('select 1').fetchall()"),
+        ]
+        live.see("n.ipynb", cells)
+        shell.run_cell(cells[0].source)
+        live.by_hand("a", cells[0].source, Success(), 0.0, 0.0)
+        assert live.run(from_failed=True, executor="threads").is_successful()
+        assert shell.user_ns["x"] == [(1,)]
+    finally:
+        InteractiveShell.clear_instance()

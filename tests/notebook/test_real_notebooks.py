@@ -26,6 +26,10 @@ from flowbook import Flow
 from flowbook.engine.executors import LocalExecutor
 from flowbook.notebook.apart import IN_PROCESS
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun
+from flowbook.notebook.documents import read_document
+from flowbook.sources import temporaries
+from tests.notebook.test_documents import run_line
+from tests.notebook.test_scripts import outcome as outcome_of_script
 
 DATA = Path(__file__).parents[1] / "data" / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in DATA.glob("*.ipynb"))
@@ -166,8 +170,52 @@ def test_no_order_of_cells_makes_a_difference(name: str, kernels: Path, tmp_path
     assert len(orders) > 1 or name == "scratch"  # opaque cells leave no choice
 
 
+# What has no meaning in a script, with the cell and the line.
+NO_SCRIPTS = {
+    "files": "cell 2, line 1: %%writefile writes a file",
+    "pages": "cell 7, line 1: display(display_id=...) changes what was shown",
+    "scratch": "cell 3, line 1: _ is what IPython keeps",
+    "words": "cell 15, line 2: dir() sees the names of its function",
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_script_of_a_notebook_ends_as_it_does_and_becomes_it_again(
+    name: str, kernels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    path = flow_in(tmp_path, name).document.path
+    script, again = path.with_suffix(".py"), path.with_name("again.ipynb")
+    done = run_line("convert", str(path), str(script))
+    if name in NO_SCRIPTS:
+        assert done.exit_code == 2
+        assert NO_SCRIPTS[name] in " ".join(done.output.split())
+        return
+    assert done.exit_code == 0, done.output
+    cells, names = by_a_kernel(name, kernels)
+    printed, made = outcome_of_script(script, AT_THE_END)
+    assert printed == "".join(text for cell in cells for kind, text in cell if kind == "stdout").replace("timed", "")
+    private = frozenset().union(*temporaries([cell.names for cell in read_document(path).cells]))
+    for one, value in names.items():  # loop variables stay in their functions, which have names of their own
+        inner = re.compile(r"\w+\.<locals>\.")
+        assert one in private or inner.sub("", made[one]) == inner.sub("", value)
+    assert run_line("convert", str(script), str(again)).exit_code == 0
+    before, after = (nbformat.read(one, as_version=4).cells for one in (path, again))
+    assert [(cell.id, cell.source) for cell in before] == [(cell.id, cell.source) for cell in after]
+
+
 def test_cells_of_these_notebooks_do_run_in_processes(tmp_path: Path) -> None:
     flow = flow_in(tmp_path, "late_flights")
     assert flow.run(show=False, executor="processes").is_successful(), flow.failures()
+    assert flow.last_document_run is not None
+    assert list(flow.last_document_run.places.values()).count(IN_PROCESS) >= 5
+
+
+@pytest.mark.timeout(120)
+def test_a_notebook_ends_as_in_a_kernel_with_the_workers_of_a_dask_cluster(kernels: Path, tmp_path: Path) -> None:
+    flow = flow_in(tmp_path, "late_flights")
+    assert flow.run(show=False, executor="dask").is_successful(), flow.failures()
+    assert outcome(flow) == by_a_kernel("late_flights", kernels)
     assert flow.last_document_run is not None
     assert list(flow.last_document_run.places.values()).count(IN_PROCESS) >= 5

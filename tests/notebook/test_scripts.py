@@ -62,12 +62,12 @@ def document(path: Path, cells: list[Any]) -> Path:
     return path
 
 
-def outcome(script: Path, *more: str) -> tuple[str, dict[str, str]]:
+def outcome(script: Path, at_the_end: str = AT_THE_END) -> tuple[str, dict[str, str]]:
     """Run a script and return what it printed, and its names with what their values look like."""
     program = (
-        f"import sys\nsys.argv[:] = {[str(script), *more]!r}\n"
+        f"import sys\nsys.argv[:] = {[str(script)]!r}\n"
         f"try:\n    exec(compile(open({str(script)!r}).read(), {str(script)!r}, 'exec'))\nexcept SystemExit as end:\n"
-        f"    assert not end.code, end.code\nprint('-- the end --')\n{AT_THE_END}"
+        f"    assert not end.code, end.code\nprint('-- the end --')\n{at_the_end}"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=script.parent, capture_output=True, text=True, check=False

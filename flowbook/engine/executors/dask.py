@@ -19,7 +19,7 @@ from flowbook.engine.executors.dask_drive import Drive
 from flowbook.errors import FlowError, UnknownArgument, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowbook.engine.runner import Runner
 
@@ -132,6 +132,22 @@ class DaskExecutor:
                     self._waiting[runner] = connection
                 else:
                     connection.close(runner.machine.states, self.gather_limit)
+
+    @contextlib.contextmanager
+    def connected(self, runner: Runner) -> Iterator[Any]:
+        """Yield the client of a run, for who has other work for Dask than the bodies of tasks.
+
+        Args:
+            runner: the run.
+
+        """
+        _distributed()
+        connection = self._connection(runner)
+        try:
+            yield connection.client
+        finally:
+            if connection.is_temporary:
+                connection.close((), 0)
 
     def close(self) -> None:
         """Close the connection, and the cluster that was started for it; results that were not fetched are lost."""

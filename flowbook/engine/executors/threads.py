@@ -23,7 +23,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from flowbook.contexts import install_frame
+from flowbook.contexts import current_frame, install_frame
 from flowbook.engine import messages as m
 from flowbook.engine.frame import NO_TASK, RunFrame
 from flowbook.engine.printing import printing_to_log
@@ -135,8 +135,11 @@ class _Pool:
 
     def drive(self) -> None:
         runner = self.runner
+        runner.errands.begin()
+        runner.errands.before = self.leave_for_errand
         try:
             while True:
+                runner.errands.run()
                 with self.lock:
                     if self.broken is not None:
                         raise self.broken
@@ -151,6 +154,7 @@ class _Pool:
                 if seconds is None or seconds > 0:
                     runner.bell.wait(seconds)
         finally:
+            runner.errands.end()
             with self.lock:
                 self.is_closed = True
                 self.work.notify_all()
@@ -231,6 +235,14 @@ class _Pool:
         self.takers -= 1
         if not self.takers:
             self.call_worker()
+
+    def leave_for_errand(self) -> None:
+        """Note that the body on this thread waits for the driving one, which looks after nobody meanwhile."""
+        frame = current_frame()
+        with self.lock:
+            worker = next((worker for worker in self.workers if worker.frame is frame), None)
+            if worker is not None and not worker.is_away:
+                self.leave_rest_to_others(worker)
 
     # -- on a worker's thread ----------------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ export function addCommands(world: World, palette: CommandPalette | null): void 
 /** The commands about the flow of the notebook and its run. */
 function runCommands({ desks, icons, trans }: World): Record<string, CommandOptions> {
   const hasFlow = (): boolean => isFlow(desks.current);
+  /** A run that a cell started with flow.run() has buttons too. */
+  const hasButtons = (): boolean => hasFlow() || (desks.current !== null && isLive(desks.current.state));
   const order = (fromFailed: boolean): Promise<void> | undefined =>
     desks.current?.run({ to: "", from_failed: fromFailed, parameters: {} });
   const button = (verb: Verb): void => desks.current?.command(verb);
@@ -73,7 +75,7 @@ function runCommands({ desks, icons, trans }: World): Record<string, CommandOpti
       caption: () => (isPaused() ? trans.__("Let the flow go on") : trans.__("Start no more tasks until it goes on")),
       icon: (args: CommandArguments) => (from(args) === "toolbar" && isPaused() ? icons.run : icons.pause),
       isEnabled: () => may(desks.current, isPaused() ? "resume" : "pause"),
-      isVisible: (args) => from(args) !== "toolbar" || hasFlow(),
+      isVisible: (args) => from(args) !== "toolbar" || hasButtons(),
       isToggled: isPaused,
       execute: () => button(isPaused() ? "resume" : "pause"),
     },
@@ -82,7 +84,7 @@ function runCommands({ desks, icons, trans }: World): Record<string, CommandOpti
       caption: trans.__("Run one more task, then wait again"),
       icon: icons.step,
       isEnabled: () => may(desks.current, "step"),
-      isVisible: (args) => from(args) !== "toolbar" || hasFlow(),
+      isVisible: (args) => from(args) !== "toolbar" || hasButtons(),
       execute: () => button("step"),
     },
     [COMMANDS.cancel]: {
@@ -90,7 +92,7 @@ function runCommands({ desks, icons, trans }: World): Record<string, CommandOpti
       caption: trans.__("Start no more tasks, and stop those that run where that can be done"),
       icon: icons.cancel,
       isEnabled: () => may(desks.current, "cancel"),
-      isVisible: (args) => from(args) !== "toolbar" || hasFlow(),
+      isVisible: (args) => from(args) !== "toolbar" || hasButtons(),
       execute: () => button("cancel"),
     },
   };
@@ -246,8 +248,11 @@ function may(desk: NotebookDesk | null, verb: Verb): boolean {
   return desk !== null && isLive(desk.state) && desk.state.model.picture?.controls.includes(verb) === true;
 }
 
+/** Whether the flow has run, and something of it would run again if it went on. */
 function hasTrouble(desk: NotebookDesk | null): boolean {
-  return desk?.state.look?.cells.some((cell) => cell.state !== "" && familyOf(cell.state) !== "good") === true;
+  const cells = desk?.state.look?.cells ?? [];
+  const isBad = (state: string): boolean => state !== "" && familyOf(state) !== "good";
+  return cells.some((cell) => cell.state !== "") && cells.some((cell) => cell.again !== "" || isBad(cell.state));
 }
 
 function isRetryable(desk: NotebookDesk | null, node: number | null): boolean {

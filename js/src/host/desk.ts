@@ -72,14 +72,16 @@ export class NotebookDesk implements Desk {
   private told = "";
   private telling: { timer: ReturnType<typeof setTimeout>; readonly since: number } | null = null;
   private question = 0;
-  /** The kernel restarted: what was open there is opened once more. */
+  /** A person asked on this page to see this notebook as a flow. */
+  private isAsked = false;
+  /** The kernel restarted, or is another one: what a person asked for is opened there too. */
   private isReopening = false;
 
   constructor(
     readonly panel: NotebookPanel,
     private readonly around: Around,
   ) {
-    this.outputs = new OutputsWriter((cell) => this.cellModel(cell));
+    this.outputs = new OutputsWriter(() => this.cells?.cells ?? []);
     panel.sessionContext.kernelChanged.connect(this.onKernel);
     panel.content.modelChanged.connect(this.onModel);
     panel.content.activeCellChanged.connect(this.onActiveCell);
@@ -110,6 +112,7 @@ export class NotebookDesk implements Desk {
 
   async open(basis: Basis): Promise<void> {
     this.basis = basis;
+    this.isAsked = true;
     await this.panel.sessionContext.ready; // a notebook that was opened a moment ago has its kernel later
     const { kernel } = this;
     if (kernel === null) return this.say("This notebook has no kernel. Choose one, then show it as a flow.");
@@ -154,6 +157,10 @@ export class NotebookDesk implements Desk {
     this.news();
   }
 
+  refresh(): void {
+    this.askDetails();
+  }
+
   reveal(cell: string): void {
     const { content } = this.panel;
     const index = content.widgets.findIndex((widget) => widget.model.id === cell);
@@ -169,6 +176,12 @@ export class NotebookDesk implements Desk {
     const shared = this.cellModel(cell)?.sharedModel;
     if (shared === undefined || shared.getSource() === source) return;
     shared.transact(() => shared.setSource(source));
+  }
+
+  convert(): void {
+    const cells = (this.look?.cells ?? []).filter((cell) => cell.converted !== "");
+    for (const cell of cells) this.rewrite(cell.cell, cell.converted);
+    if (cells.length > 0) void this.open("tasks");
   }
 
   channel(run: string): Channel | null {
@@ -209,7 +222,8 @@ export class NotebookDesk implements Desk {
       this.link = linkTo(kernel);
       this.basis ??= recall(kernel.id);
       kernel.statusChanged.connect(this.onKernelStatus);
-      this.linkIfDue();
+      if (this.isAsked) this.isReopening = true;
+      else this.linkIfDue();
     }
     this.news();
   };
@@ -223,7 +237,7 @@ export class NotebookDesk implements Desk {
     this.forget();
   }
 
-  /** After a restart nothing of ours is left in the kernel. What a person chose to see as a flow still is one. */
+  /** After a restart, and in another kernel, nothing of ours is there. What a person chose to see as a flow still is one. */
   private readonly onKernelStatus = (_: unknown, status: string): void => {
     if (status === "restarting" || status === "autorestarting") {
       this.isReopening = this.basis !== null;
@@ -232,6 +246,7 @@ export class NotebookDesk implements Desk {
     }
     if (status !== "idle" || !this.isReopening || this.kernel === null) return;
     this.isReopening = false;
+    if (this.basis !== null) remember(this.kernel.id, this.basis);
     void this.openKernel(this.kernel);
   };
 

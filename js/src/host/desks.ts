@@ -118,8 +118,16 @@ export class FollowingDesk implements Desk {
     this.desks.current?.choose(node);
   }
 
+  refresh(): void {
+    this.desks.current?.refresh();
+  }
+
   reveal(cell: string): void {
     this.desks.current?.reveal(cell);
+  }
+
+  convert(): void {
+    this.desks.current?.convert();
   }
 
   rewrite(cell: string, source: string): void {

@@ -1,5 +1,6 @@
 /** Tells a person who looks elsewhere that a run has ended: a sign at the notebook's tab, and one notification. */
 
+import type { Family } from "../look";
 import { familyOf, glyphOf } from "../model";
 import { summary } from "../words";
 import type { Ending } from "./desk";
@@ -21,7 +22,7 @@ export function watchEndings(
     if (!settings.now.notifyHidden || (panel.isVisible && !document.hidden)) return;
     const { flow } = ending.model;
     const isGood = familyOf(flow.state) === "good";
-    sign(panel, glyphOf(flow.state));
+    sign(panel, flow.state);
     notifications?.emit(`${glyphOf(flow.state)} ${summary(ending.model)}`, isGood ? "success" : "error", {
       autoClose: isGood ? READING_TIME : false,
       actions: [{ label: trans.__("Show"), callback: () => show(ending) }],
@@ -29,16 +30,29 @@ export function watchEndings(
   });
 }
 
-/** Put a sign before the titles of the tab and of the page, until the notebook is looked at. */
-function sign(panel: NotebookPanel, glyph: string): void {
-  const mark = `${glyph} `;
+const SIGNS: Readonly<Record<Family, string>> = {
+  good: "jp-mod-flowbookGood",
+  bad: "jp-mod-flowbookBad",
+  warn: "jp-mod-flowbookWarn",
+  active: "",
+  waiting: "",
+};
+
+/**
+ * Put a sign before the titles of the tab and of the page, until the notebook is looked at. At the tab by its class, for
+ * JupyterLab takes another label as another name for the file.
+ */
+function sign(panel: NotebookPanel, state: string): void {
   const { title } = panel;
-  if (!title.label.startsWith(mark)) title.label = mark + title.label;
+  const name = SIGNS[familyOf(state)];
+  const mark = `${glyphOf(state)} `;
+  const classes = (): string[] => title.className.split(" ").filter((one) => one !== "" && !Object.values(SIGNS).includes(one));
+  title.className = [...classes(), name].join(" ");
   if (document.hidden && !document.title.startsWith(mark)) document.title = mark + document.title;
   const timer = setInterval(() => {
     if (!panel.isDisposed && (!panel.isVisible || document.hidden)) return;
     clearInterval(timer);
-    if (!panel.isDisposed && title.label.startsWith(mark)) title.label = title.label.slice(mark.length);
+    title.className = classes().join(" ");
     if (document.title.startsWith(mark)) document.title = document.title.slice(mark.length);
   }, 500);
 }

@@ -55,6 +55,9 @@ interface KernelConnection {
   readonly connectionStatus?: string;
   /** The subshell that requests of this connection go to; null is the main shell. */
   subshellId?: string | null;
+  /** Another connection to the same kernel; 4.6 takes all options of a connection. */
+  clone?(options: { readonly handleComms: boolean; readonly commsOverSubshells: string }): KernelConnection;
+  dispose(): void;
   requestKernelInfo?(): Promise<unknown>;
   sendControlMessage?(
     message: KernelMessage,
@@ -264,7 +267,6 @@ interface RunningItem {
   icon(): unknown;
   label(): string;
   labelTitle(): string;
-  detail?(): string;
 }
 
 interface RunningManagers {

@@ -9,7 +9,7 @@
 import { acceptMessage } from "../accept";
 import type { Channel, Ear, Status } from "../channel";
 import { COMMAND_TARGET, FEED_TARGET, type Hello, PROTOCOL, type ToKernel, type ToView } from "../protocol";
-import { known } from "./kernel";
+import { speaker } from "./kernel";
 
 /** Without pictures a link closes after this many milliseconds; a cell that runs again needs it at once. */
 const LINGER = 5000;
@@ -29,6 +29,8 @@ export function linkTo(kernel: KernelConnection): KernelLink {
 export class KernelLink {
   private readonly ears = new Map<string, Set<Ear>>();
   private status: Status = "closed";
+  /** The connection that the comms belong to: the page's own, or one beside it. */
+  private speaking: KernelConnection | null = null;
   private comms: { readonly command: Comm; readonly feed: Comm } | null = null;
   private wasOpened = false;
   private attempt = 0;
@@ -91,14 +93,16 @@ export class KernelLink {
     const attempt = ++this.attempt;
     this.turn("opening");
     try {
-      await known(kernel);
-      const command = kernel.createComm(COMMAND_TARGET);
-      const feed = kernel.createComm(FEED_TARGET);
+      const speaking = await speaker(kernel);
+      if (attempt !== this.attempt) return this.leave(speaking);
+      this.speaking = speaking;
+      const command = speaking.createComm(COMMAND_TARGET);
+      const feed = speaking.createComm(FEED_TARGET);
       this.comms = { command, feed };
       command.onClose = feed.onClose = () => this.lose();
       feed.onMsg = (message) => this.dispatch(message.content.data);
       // Opened before its subshell is there, a comm would go to the main shell and wait for the running cell.
-      await Promise.all([subshellOf(kernel, command), subshellOf(kernel, feed)]);
+      await Promise.all([subshellOf(speaking, command), subshellOf(speaking, feed)]);
       const hello: Hello = { type: "hello", protocol: PROTOCOL, view: crypto.randomUUID() };
       await command.open(hello).done;
       if (command.isDisposed || attempt !== this.attempt) return;
@@ -140,15 +144,25 @@ export class KernelLink {
     this.attempt += 1;
     this.comms = null;
     this.wasOpened = false;
+    if (this.speaking !== null) this.leave(this.speaking);
+    this.speaking = null;
     this.turn("closed");
+  }
+
+  private leave(connection: KernelConnection): void {
+    if (connection !== this.kernel && !connection.isDisposed) connection.dispose();
   }
 
   /** Nobody listens any more: tell the kernel, so that it does not draw for nobody. */
   private close(): void {
-    const { comms, kernel } = this;
+    const { comms, speaking } = this;
+    if (comms !== null && speaking?.isDisposed === false) {
+      for (const comm of [comms.command, comms.feed]) {
+        comm.onClose = () => undefined; // of this end
+        if (!comm.isDisposed) comm.close();
+      }
+    }
     this.lose();
-    if (comms === null || kernel.isDisposed) return;
-    for (const comm of [comms.command, comms.feed]) if (!comm.isDisposed) comm.close();
   }
 }
 

@@ -37,22 +37,37 @@ const QUIET = {
   isMoving: false,
 } as const;
 
-/** The marks of all cells that have to do with the flow, by the cells' ids. `now` is the browser's clock in seconds. */
-export function marksOf(state: DeskState, now: number): Map<string, Mark> {
-  const marks = new Map<string, Mark>();
-  const { look } = state;
-  if (look === null || state.status !== "on") return marks;
-  const live = liveLooks(state);
-  const problems = new Map(look.problems.filter((one) => one.grave).map((one) => [one.cell, one.text]));
-  for (const cell of look.cells) {
-    const problem = problems.get(cell.cell) ?? "";
-    if (cell.role === "shared" || cell.role === "settings") marks.set(cell.cell, sharedMark(cell, problem));
-    if (cell.role !== "task") continue;
-    const running = live.get(cell.cell);
-    const clock = running === undefined ? look.at : kernelTime(state.model, now);
-    marks.set(cell.cell, taskMark(cell, running ?? standing(cell, state), clock, problem));
+/** The marks of all cells that have to do with the flow. What is told again unchanged is not worked out again. */
+export class Marking {
+  private readonly known = new Map<string, { readonly from: readonly unknown[]; readonly mark: Mark }>();
+
+  /** The marks by the cells' ids. `now` is the browser's clock in seconds. */
+  marks(state: DeskState, now: number): Map<string, Mark> {
+    const marks = new Map<string, Mark>();
+    const { look } = state;
+    if (look === null || state.status !== "on") return marks;
+    const live = liveLooks(state);
+    const problems = new Map(look.problems.filter((one) => one.grave).map((one) => [one.cell, one.text]));
+    for (const cell of look.cells) {
+      if (cell.role === "outside") continue;
+      const told = live.get(cell.cell) ?? null;
+      const problem = problems.get(cell.cell) ?? "";
+      const from = [cell, told?.look, told?.card, problem];
+      const known = this.known.get(cell.cell);
+      const isSame = known !== undefined && !known.mark.isMoving && known.from.every((one, place) => one === from[place]);
+      const mark = isSame ? known.mark : markOf(cell, told, state, problem, now);
+      if (!isSame) this.known.set(cell.cell, { from, mark });
+      marks.set(cell.cell, mark);
+    }
+    for (const cell of this.known.keys()) if (!marks.has(cell)) this.known.delete(cell);
+    return marks;
   }
-  return marks;
+}
+
+function markOf(cell: CellLook, told: Told | null, state: DeskState, problem: string, now: number): Mark {
+  if (cell.role !== "task") return sharedMark(cell, problem);
+  const clock = told === null ? (state.look?.at ?? now) : kernelTime(state.model, now);
+  return taskMark(cell, told ?? standing(cell, state), clock, problem);
 }
 
 interface Told {
@@ -64,8 +79,8 @@ function taskMark(cell: CellLook, { look, card }: Told, now: number, problem: st
   const isIdle = look.state === "";
   const texts = nodeTexts(look, card, now);
   const words = [isIdle ? "not run yet" : texts.state];
-  if (cell.stale) words.push("stale: something before it changed");
-  if (cell.dirty) words.push("edited since it ran");
+  if (cell.stale) words.push("out of date: something before it changed");
+  if (cell.dirty) words.push("changed since it ran");
   if (problem !== "") words.push(problem);
   const said = isIdle ? `${card.name}, not run yet` : nodeName(look, card, now);
   return {

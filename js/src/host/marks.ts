@@ -7,13 +7,14 @@
 
 import { setAttribute, setText } from "../touch";
 import type { NotebookDesk } from "./desk";
-import { type Mark, marksOf } from "./marking";
+import { type Mark, Marking } from "./marking";
 
 /** Clocks of running cells move this often, in milliseconds. */
 const TICK = 200;
 
 export class CellMarks {
   private readonly nodes = new Map<string, MarkNode>();
+  private readonly marking = new Marking();
   private ticker: ReturnType<typeof setInterval> | null = null;
   private readonly stop: () => void;
   private isShown = true;
@@ -53,7 +54,7 @@ export class CellMarks {
 
   private paint(): void {
     const { content } = this.desk.panel;
-    const marks = this.isShown ? marksOf(this.desk.state, Date.now() / 1000) : new Map<string, Mark>();
+    const marks = this.isShown ? this.marking.marks(this.desk.state, Date.now() / 1000) : new Map<string, Mark>();
     let moves = false;
     for (const widget of content.widgets) {
       const id = widget.model.id;
@@ -88,6 +89,7 @@ class MarkNode {
   private readonly badge = document.createElement("button");
   private readonly parts: Readonly<Record<"glyph" | "words" | "attempt" | "time" | "sign", HTMLElement>>;
   private painted: Mark | null = null;
+  private isStop: boolean | null = null;
 
   constructor(onClick: () => void) {
     const part = (name: string): HTMLElement => {
@@ -118,9 +120,10 @@ class MarkNode {
 
   paint(mark: Mark, isActive: boolean): void {
     // One stop of the Tab key in the notebook: the badge of the cell that is selected.
-    this.badge.tabIndex = isActive ? 0 : -1;
+    if (this.isStop !== isActive) this.badge.tabIndex = isActive ? 0 : -1;
+    this.isStop = isActive;
     const before = this.painted;
-    if (before !== null && sameMark(before, mark)) return;
+    if (before === mark || (before !== null && sameMark(before, mark))) return;
     this.painted = mark;
     const { root, badge, parts } = this;
     setAttribute(root, "data-family", mark.family);
@@ -133,7 +136,7 @@ class MarkNode {
     setText(parts.attempt, mark.attempt);
     setText(parts.time, mark.time);
     setText(parts.sign, mark.isDirty ? "✎" : mark.isStale ? "▨" : "");
-    setAttribute(badge, "aria-label", `${mark.name}. Show in the flow panel`);
+    setAttribute(badge, "aria-label", `${mark.name}. Show in the flow panel.`);
     // What is long is cut, and a tooltip has all of it; a running time would make it flicker.
     setAttribute(badge, "title", mark.isMoving ? "" : mark.name);
   }

@@ -8,7 +8,7 @@ export class OutputsWriter {
   private readonly written = new Map<string, string>();
   private readonly turn = soon(() => this.write());
 
-  constructor(private readonly cellOf: (cell: string) => CellModel | null) {}
+  constructor(private readonly cells: () => Iterable<CellModel>) {}
 
   /** Only the newest list of a cell counts, and a cell that prints a lot is written once a frame. */
   take(message: CellOutputs): void {
@@ -21,16 +21,20 @@ export class OutputsWriter {
   }
 
   private write(): void {
+    const cells = new Map<string, CellModel>();
+    for (const cell of this.cells()) cells.set(cell.id, cell);
     for (const [id, { run, outputs, count }] of this.waiting) {
-      const cell = this.cellOf(id);
-      if (cell === null || cell.type !== "code") continue;
+      const cell = cells.get(id);
+      if (cell?.outputs === undefined) continue;
       if (cell.executionCount !== count) cell.executionCount = count;
       // A person may have cleared or run the cell since, so what it holds now is looked at, too.
       const text = `${run} ${outputs}`;
-      if (this.written.get(id) === text && cell.outputs?.length === listOf(outputs).length) continue;
+      const list = listOf(outputs);
+      const isSame = this.written.get(id) === text && cell.outputs.length === list.length;
       this.written.set(id, text);
-      cell.trusted = true; // a person on this page had it run, as with Shift+Enter
-      cell.outputs?.fromJSON(listOf(outputs));
+      if (isSame || (list.length === 0 && cell.outputs.length === 0)) continue; // each writing is a change of the notebook
+      if (!cell.trusted) cell.trusted = true; // a person on this page had it run, as with Shift+Enter
+      cell.outputs.fromJSON(list);
     }
     this.waiting.clear();
   }

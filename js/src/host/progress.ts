@@ -13,8 +13,9 @@ import { isLive } from "./standing";
 /** "flow ▶ 7/12 ✗1": what goes on, how much of it has ended, and how much of that badly. "" where no flow is. */
 export function statusText(desk: NotebookDesk | null): string {
   const state = desk?.state;
-  if (state === undefined || state.status !== "on" || state.look === null || state.look.basis === "nothing") return "";
-  const { model } = state;
+  if (state === undefined || state.status !== "on" || state.look === null) return "";
+  const { model, look } = state;
+  if (look.basis === "nothing" && !isLive(state)) return "";
   if (model.seq === null || model.flow.state === "") return "flow ○";
   const bad = familyCounts(model).bad;
   const glyph = isLive(state) ? (model.flow.paused ? "‖" : "▶") : glyphOf(model.flow.state);

@@ -65,7 +65,6 @@ export function startWorkbench(app: Application, toolkit: Toolkit, services: Ser
   settings.changed.connect((_, { panelSide, motion }) => {
     sidebar.stand(panelSide);
     document.body.toggleAttribute("data-flowbook-calm", !motion);
-    sidebar.widget.node.toggleAttribute("data-calm", !motion);
     status?.look();
   });
   void settings.load(services.settings, `${NAME}:plugin`);

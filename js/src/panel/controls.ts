@@ -120,6 +120,7 @@ function whileRunning(state: DeskState): readonly Button[] {
 }
 
 function whileResting(state: DeskState, rows: readonly Row[], chosen: Row | undefined): readonly Button[] {
+  if (state.look?.basis === "nothing") return ofFunctions(state, rows);
   const isInert = state.busy || rows.length === 0;
   const again = toResume(rows);
   const isPartial = again.length > 0 && again.length < rows.length;
@@ -138,6 +139,16 @@ function whileResting(state: DeskState, rows: readonly Row[], chosen: Row | unde
     buttons.push({ name: "run-to", label: `Run to ${name}`, title: `Run ${name}, and what it needs that is out of date`, isMain: false, isInert });
   }
   return buttons;
+}
+
+/** A flow that a cell built from functions: it is run again as a whole, or goes on where its run failed. */
+function ofFunctions(state: DeskState, rows: readonly Row[]): readonly Button[] {
+  const isInert = state.busy || rows.length === 0;
+  const isFailed = familyOf(state.model.flow.state) === "bad" || state.model.flow.state === "Cancelled";
+  const run: Button = { name: "run", label: "Run flow", title: "Run this flow again, all of it", isMain: !isFailed, isInert };
+  const title = "What ended well is kept; all else runs again";
+  const resume: Button = { name: "resume-failed", label: "Resume from failed", short: "Resume", title, isMain: true, isInert };
+  return isFailed ? [run, resume] : [run];
 }
 
 function cells(count: number): string {

@@ -43,10 +43,14 @@ export interface Desk {
   command(verb: Verb, node?: number): void;
   /** Look at a node, or at none; asks for its details. */
   choose(node: number | null): void;
+  /** Ask for the details of the chosen node once more: a log may have grown. When its state changes the desk does so itself. */
+  refresh?(): void;
   /** Bring a cell into sight in the notebook, and put the focus there. */
   reveal(cell: string): void;
   /** Give a cell another source, as one step that undo takes back. */
   rewrite(cell: string, source: string): void;
+  /** Give all cells the text they would have as task cells, where the kernel proposed one, and look at these. */
+  convert(): void;
   /** The channel of a run, for the picture. */
   channel(run: string): Channel | null;
   interrupt(): Promise<void>;

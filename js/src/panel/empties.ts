@@ -14,7 +14,7 @@ export interface Empty {
   readonly isWaiting: boolean;
 }
 
-const MISSING = /No module named ['"]?flowbook|flowbook(\.\w+)*['"]? is not (installed|found)/i;
+const MISSING = /has no flowbook|No module named ['"]?flowbook|flowbook(\.\w+)*['"]? is not (installed|found)/i;
 const PLAIN = { text: "", code: "", button: null, isWaiting: false };
 const SHOW = { label: "Show as flow", basis: "document", note: "Nothing runs, and no cell is changed." } as const;
 const AGAIN = { ...SHOW, label: "Try again" };
@@ -30,7 +30,7 @@ export function emptyOf(state: DeskState): Empty | null {
     case "off":
       return notYet(state.said);
     case "opening":
-      return { ...PLAIN, title: "Reading the cells …", text: "If the kernel is busy, this waits until its cell has ended.", isWaiting: true };
+      return { ...PLAIN, title: "Reading the cells …", text: state.said, isWaiting: true };
     case "broken":
       return broken(state.said);
     case "on":
@@ -43,7 +43,8 @@ export function emptyOf(state: DeskState): Empty | null {
 function whenOn(state: DeskState): Empty | null {
   const { look } = state;
   if (look === null) return { ...PLAIN, title: "Reading the cells …", isWaiting: true };
-  if (look.basis === "nothing") return notYet(state.said);
+  // A run that a cell has started itself is shown, whatever the notebook's cells are to each other.
+  if (look.basis === "nothing") return look.run === "" ? notYet(state.said) : null;
   if (look.cells.some((cell) => cell.role === "task") || (look.bundle?.picture.nodes.length ?? 0) > 0) return null;
   if (look.run !== "" || look.problems.length > 0) return null;
   if (look.basis === "tasks") {

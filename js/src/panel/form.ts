@@ -24,6 +24,7 @@ export class ParameterForm {
   private edits = new Map<string, string>();
   private fields: readonly Field[] = [];
   private shape = "";
+  private notebook = "";
   /** Wrong texts are pointed at once somebody has left the field or tried to run. */
   private readonly left = new Set<string>();
 
@@ -34,8 +35,15 @@ export class ParameterForm {
     this.element.hidden = true;
   }
 
-  paint(fields: readonly Field[]): void {
+  /** `notebook`: whose parameters these are; what was typed for another one is forgotten. */
+  paint(fields: readonly Field[], notebook: string): void {
     if (fields === this.fields) return;
+    if (notebook !== this.notebook) {
+      this.edits.clear();
+      this.left.clear();
+      this.shape = "";
+    }
+    this.notebook = notebook;
     this.fields = fields;
     this.element.hidden = fields.length === 0;
     // A field of another kind needs another control; a new value of the same one does not, and keeps what was typed.

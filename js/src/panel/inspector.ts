@@ -2,7 +2,7 @@
 
 import { clean } from "../measure";
 import { familyOf, glyphOf } from "../model";
-import type { Item, NotebookLook, TaskDetails } from "../protocol";
+import type { Fix, Item, NotebookLook, TaskDetails } from "../protocol";
 import { setAttribute, setText } from "../touch";
 import { detailTexts } from "../words";
 import { alike } from "./alike";
@@ -17,6 +17,7 @@ export interface InspectorMoves {
   choose(node: number | null): void;
   reveal(cell: string): void;
   retry(node: number): void;
+  mend(fix: Fix): void;
   /** Another tab is looked at. */
   turn(name: TabName): void;
 }
@@ -26,8 +27,6 @@ export interface Inspected {
   readonly rows: readonly Row[];
   readonly look: NotebookLook;
   readonly details: TaskDetails | null;
-  /** The node where trouble began, as the desk numbers it, or -1. */
-  readonly cause: number;
   /** The run lives: a task that failed can be run again in it. */
   readonly isLive: boolean;
   /** The kernel's clock. */
@@ -43,6 +42,7 @@ export class Inspector {
   private readonly message: HTMLElement;
   private readonly retry: HTMLButtonElement;
   private readonly reveal: HTMLButtonElement;
+  private readonly convert: HTMLButtonElement;
   private seen: Inspected | null = null;
   /** What each tab was drawn from. */
   private readonly drawn = new Map<TabName, readonly unknown[]>();
@@ -59,10 +59,12 @@ export class Inspector {
     this.retry = button(make, "fp-retry", "Retry", () => this.seen !== null && act.retry(this.seen.row.node));
     this.retry.title = "Run this task again now; the run goes on meanwhile";
     this.reveal = button(make, "fp-quiet", "Show cell", () => this.seen !== null && act.reveal(this.seen.row.cell));
+    this.convert = button(make, "fp-quiet", "Make task", () => this.makeTask());
+    this.convert.title = "Write %%task above the cell; undo in the cell takes it back";
     const close = button(make, "fp-close", "×", () => act.choose(null));
     close.setAttribute("aria-label", "Close");
     this.tabs = new Tabs<TabName>(make, TABS, "state", (name) => this.turn(name));
-    const head = make("div", "fp-inspector-head", this.glyph, this.name, close, make("div", "fp-facts-line", this.facts, make("span", "fp-actions", this.retry, this.reveal)));
+    const head = make("div", "fp-inspector-head", this.glyph, this.name, close, make("div", "fp-facts-line", this.facts, make("span", "fp-actions", this.retry, this.convert, this.reveal)));
     this.element = make("section", "fp-inspector", head, this.message, this.tabs.list, ...this.tabs.panels.values());
     this.element.setAttribute("aria-label", "The chosen task");
     this.element.hidden = true;
@@ -79,6 +81,7 @@ export class Inspector {
     setText(this.name, clean(row.card.name));
     this.retry.hidden = !isLive || !canRetry(row);
     this.reveal.hidden = row.cell === "";
+    this.convert.hidden = isLive || row.converted === "";
     this.tick(inspected.time);
     this.fill(this.tabs.shown);
   }
@@ -98,6 +101,11 @@ export class Inspector {
     return this.seen !== null && this.tabs.shown === "logs" && moves(this.seen.row);
   }
 
+  private makeTask(): void {
+    const row = this.seen?.row;
+    if (row !== undefined) this.act.mend({ label: "", cell: row.cell, source: row.converted });
+  }
+
   private turn(name: TabName): void {
     if (this.seen !== null) this.fill(name);
     this.act.turn(name);
@@ -109,7 +117,7 @@ export class Inspector {
     const panel = this.tabs.panels.get(name);
     if (seen === null || panel === undefined) return;
     const links = name === "why" ? linksOf(seen.look, seen.row, seen.rows) : null;
-    const from = [seen.details, seen.row.look.state, links];
+    const from = [seen.details, seen.row.look.state, links, name === "why" ? [seen.row.again, seen.isLive] : null];
     if (alike(this.drawn.get(name), from)) return;
     this.drawn.set(name, from);
     if (links !== null) return panel.replaceChildren(...this.why(seen, links));
@@ -155,7 +163,8 @@ export class Inspector {
     const parts: HTMLElement[] = [];
     const { details } = seen;
     if (details !== null && details.why !== "") parts.push(make("p", "fp-why", clean(details.why)));
-    const cause = seen.cause < 0 || seen.cause === seen.row.node ? undefined : seen.rows.find((row) => row.node === seen.cause);
+    const cause = details === null || details.cause < 0 || details.cause === seen.row.node ? undefined : seen.rows.find((row) => row.node === details.cause);
+    if (seen.row.again !== "" && !seen.isLive) parts.push(make("p", "fp-again", `If the flow goes on, it runs: ${clean(seen.row.again)}.`));
     if (cause !== undefined) {
       const link = button(make, "fp-link", clean(cause.card.name), () => act.choose(cause.node));
       parts.push(make("p", "fp-cause", "It began with ", link));

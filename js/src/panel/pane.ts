@@ -4,7 +4,7 @@ import type { Bundle } from "../protocol";
 import { mount, type View } from "../view";
 import type { Desk } from "./desk";
 import type { Maker } from "./dom";
-import { cardsOf, fromPicture, shownOf, toPicture } from "./rows";
+import { cardsOf, shownOf } from "./rows";
 
 export class PicturePane {
   readonly element: HTMLElement;
@@ -27,7 +27,7 @@ export class PicturePane {
     this.view ??= this.mount();
     if (shown === "run") this.follow(state.look?.run ?? "");
     else this.preview(state.look?.bundle ?? null);
-    this.view.select(toPicture(state, state.chosen));
+    this.view.select(state.chosen);
   }
 
   dispose(): void {
@@ -43,7 +43,7 @@ export class PicturePane {
     this.element.replaceChildren(host);
     const { desk, element } = this;
     return mount(host, null, () => undefined, {
-      choose: (node) => desk.choose(node === null ? null : fromPicture(desk.state, node)),
+      choose: (node) => desk.choose(node),
       open: (node) => {
         const cell = cardsOf(desk.state).get(node)?.cell ?? "";
         if (cell !== "") desk.reveal(cell);

@@ -8,7 +8,7 @@
 import { STYLE } from "../look";
 import { isOver, kernelTime } from "../model";
 import { Announcer } from "../navigate";
-import type { Basis, NodeLook } from "../protocol";
+import type { Basis } from "../protocol";
 import { watchTheme } from "../theme";
 import { setAttribute, setText } from "../touch";
 import { summary } from "../words";
@@ -17,12 +17,13 @@ import { barOf, type ButtonName } from "./controls";
 import type { Desk } from "./desk";
 import { type Maker, maker } from "./dom";
 import { emptyOf } from "./empties";
+import { Conversion } from "./conversion";
 import { ParameterForm } from "./form";
 import { Inspector } from "./inspector";
 import { PicturePane } from "./pane";
 import chrome from "./panel.css";
 import { ProblemList } from "./problems";
-import { fromRun, isLive, moves, type Row, RowBook, toPicture } from "./rows";
+import { isLive, moves, type Row, RowBook } from "./rows";
 import { splitter } from "./splitter";
 import { othersText } from "./story";
 import { TaskTable } from "./table";
@@ -30,15 +31,13 @@ import { Welcome } from "./welcome";
 
 /** Clocks move five times a second. */
 const TICK = 200;
-/** Milliseconds between two questions about the chosen task while it changes. */
-const PAUSE = 500;
-/** And while it runs and its log is read. */
-const LOG_PAUSE = 1500;
-/** What a flow may be made of; the first two turn into each other, the last one leaves the notebook as it was. */
+/** Seconds between two questions for the log of the chosen task, while it runs and its log is read. */
+const LOG_PAUSE = 1;
+/** What a flow may be made of; the first two turn into each other, the last one leaves runs that cells start themselves. */
 const BASES: readonly (readonly [Basis, string])[] = [
   ["document", "All cells"],
   ["tasks", "Task cells only"],
-  ["nothing", "Not as a flow"],
+  ["nothing", "No cells"],
 ];
 /** The picture's share of the room, in percent. */
 const PICTURE = 38;
@@ -61,6 +60,7 @@ class Panel {
   private readonly inspector: Inspector;
   private readonly others: HTMLElement;
   private readonly basis: HTMLSelectElement;
+  private readonly conversion: Conversion;
   private readonly announcer: Announcer;
   private readonly book = new RowBook();
   private readonly stops: (() => void)[] = [];
@@ -69,9 +69,8 @@ class Panel {
   /** The run that was the latest one when our orders went out, while they are out. */
   private before: string | null = null;
   private ticker: ReturnType<typeof setInterval> | null = null;
-  private asking: ReturnType<typeof setTimeout> | null = null;
-  /** The look of the chosen node that details were last asked for, and when. */
-  private asked: { readonly node: number; readonly look: NodeLook; readonly at: number } | null = null;
+  /** When the log was last asked for. */
+  private asked = 0;
 
   constructor(
     private readonly host: HTMLElement,
@@ -91,13 +90,15 @@ class Panel {
     this.inspector = new Inspector(make, {
       choose,
       reveal,
-      retry: (node) => desk.command("retry", toPicture(desk.state, node) ?? node),
+      retry: (node) => desk.command("retry", node),
+      mend: (fix) => desk.rewrite(fix.cell, fix.source),
       turn: () => this.follow(),
     });
     this.others = make("p", "fp-others");
     this.basis = make("select", "fp-basis", ...BASES.map(([basis, text]) => new Option(text, basis)));
     this.basis.setAttribute("aria-label", "What the flow is made of");
     this.basis.addEventListener("change", () => void desk.open(this.basis.value as Basis));
+    this.conversion = new Conversion(make, () => desk.convert());
     this.announcer = new Announcer(page);
     this.work = this.arrange(make);
     this.root = make("div", "fb-root fp-root", this.welcome.element, this.work, this.announcer.element);
@@ -115,7 +116,6 @@ class Panel {
     this.announcer.dispose();
     this.work.remove();
     if (this.ticker !== null) clearInterval(this.ticker);
-    if (this.asking !== null) clearTimeout(this.asking);
     this.host.shadowRoot?.replaceChildren();
   }
 
@@ -125,7 +125,8 @@ class Panel {
       main.style.setProperty("--fp-share", `${share}%`);
       main.toggleAttribute("data-split", isWanted);
     });
-    main.append(this.picture.element, line, this.problems.element, this.table.element, make("footer", "fp-foot", this.others, this.basis));
+    const foot = make("footer", "fp-foot", this.others, this.conversion.element, this.basis);
+    main.append(this.picture.element, line, this.problems.element, this.table.element, foot);
     const body = make("div", "fp-body-columns", main, this.inspector.element);
     return make("div", "fp-work", this.bar.element, this.form.element, body);
   }
@@ -164,13 +165,14 @@ class Panel {
     }
     this.rows = this.book.read(state);
     this.paintBar();
-    this.form.paint(state.look.fields);
+    this.form.paint(state.look.fields, state.title);
     this.picture.paint();
     this.problems.paint(state.look.problems, state.look.cells);
     this.table.paint(this.rows, state.chosen, this.time());
     setText(this.others, othersText(state.look));
     setAttribute(this.others, "title", this.others.textContent ?? "");
     this.basis.value = state.look.basis;
+    this.conversion.paint(state.look, !state.busy && !isLive(state));
     this.inspect();
     const isEnded = isOver(state.model.flow);
     if (isLive(state) || isEnded) this.announcer.say(() => summary(state.model), isEnded);
@@ -195,34 +197,14 @@ class Panel {
     }
     // The answer about the task chosen before is not about this one.
     const details = state.details?.node === row.node && state.details.run === state.look.run ? state.details : null;
-    const cause = details === null || details.cause < 0 ? -1 : fromRun(state, details.cause);
-    this.inspector.paint({ row, rows: this.rows, look: state.look, details, cause, isLive: isLive(state), time: this.time() });
-    this.follow();
+    this.inspector.paint({ row, rows: this.rows, look: state.look, details, isLive: isLive(state), time: this.time() });
   }
 
-  /** Ask for the details of the chosen task again when it has changed; choosing it has asked for the first ones. */
+  /** Ask for the log of the chosen task again while it grows and is read. What changes its state, the desk asks itself. */
   private follow(): void {
-    const row = this.chosen();
-    if (row === undefined) {
-      this.asked = null;
-      return;
-    }
-    if (this.asked?.node !== row.node) this.asked = { node: row.node, look: row.look, at: now() };
-    const isNews = this.asked.look !== row.look;
-    if ((!isNews && !this.inspector.isGrowing) || this.asking !== null) return;
-    const wait = 1000 * (this.asked.at - now()) + (isNews ? PAUSE : LOG_PAUSE);
-    this.asking = setTimeout(() => {
-      this.asking = null;
-      this.askAgain(row.node);
-    }, Math.max(0, wait));
-  }
-
-  private askAgain(node: number): void {
-    const row = this.chosen();
-    if (row?.node !== node || !this.isSeen) return;
-    this.asked = { node, look: row.look, at: now() };
-    this.desk.choose(node);
-    this.follow();
+    if (!this.inspector.isGrowing || now() < this.asked + LOG_PAUSE) return;
+    this.asked = now();
+    this.desk.refresh?.();
   }
 
   private chosen(): Row | undefined {
@@ -275,6 +257,7 @@ class Panel {
     this.paintBar();
     this.table.tick(this.time());
     this.inspector.tick(this.time());
+    this.follow();
   }
 
   /**

@@ -1,8 +1,8 @@
 /**
  * The tasks of a notebook as rows: its cells in the order of the document, then what else stands in the picture. Pure.
  *
- * A cell is joined with its node by its id (`NodeCard.cell`), for a run that goes on may number its nodes by a document
- * that was changed since. The desk speaks of nodes as `CellLook.node` does; only pictures speak of their own.
+ * A cell is joined with its node by its id (`NodeCard.cell`), never by a number: a run that goes on may number its nodes
+ * by a document that was changed since. The desk speaks of nodes as the picture does that is shown.
  */
 
 import { familyOf, isRunning, type Model } from "../model";
@@ -20,7 +20,7 @@ export interface Row {
   /** The cell's id, or `node-3` where no cell stands behind it. */
   readonly key: string;
   readonly cell: string;
-  /** The node as the desk numbers it, -1 for a cell that has none. */
+  /** The node in the picture that is shown, -1 for a cell that is not in it. */
   readonly node: number;
   readonly card: NodeCard;
   readonly look: NodeLook;
@@ -30,6 +30,10 @@ export interface Row {
   readonly stale: boolean;
   /** Something keeps it from running. */
   readonly grave: boolean;
+  /** Why it would run if the flow went on now, "" when it need not or nobody knows. */
+  readonly again: string;
+  /** What the cell would be as a task cell, "" where it is one or cannot be. */
+  readonly converted: string;
 }
 
 /** Which picture is shown: that of the latest run, the flow as it would run next, or none. */
@@ -53,31 +57,6 @@ export function cardsOf(known: Known): ReadonlyMap<number, NodeCard> {
   if (shown === "run" && known.model.picture?.run === known.look?.run) return known.model.cards;
   const nodes = shown === "next" ? (known.look?.bundle?.picture.nodes ?? []) : [];
   return new Map(nodes.map((card) => [card.node, card]));
-}
-
-/** The desk's number of a node in the picture. */
-export function fromPicture(known: Known, node: number): number {
-  return numberOf(known.look, cardsOf(known).get(node), node);
-}
-
-/** The desk's number of a node of the latest run, whatever picture is shown. */
-export function fromRun({ look, model }: Known, node: number): number {
-  return numberOf(look, model.cards.get(node), node);
-}
-
-function numberOf(look: NotebookLook | null, card: NodeCard | undefined, otherwise: number): number {
-  const found = look?.cells.find((cell) => cell.cell === card?.cell);
-  return found === undefined || found.node < 0 ? otherwise : found.node;
-}
-
-/** The picture's number of one of the desk's nodes, or null when it does not show it. */
-export function toPicture(known: Known, node: number | null): number | null {
-  if (node === null) return null;
-  const cards = cardsOf(known);
-  const cell = known.look?.cells.find((other) => other.node === node)?.cell ?? "";
-  if (cell !== "") for (const card of cards.values()) if (card.cell === cell) return card.node;
-  const same = cards.get(node);
-  return same !== undefined && (cell === "" || same.cell === "") ? node : null;
 }
 
 /** Makes the rows again and again; a row of which nothing changed stays the same object. */
@@ -182,11 +161,14 @@ function cellRow(cell: CellLook, told: NodeLook | undefined, card: NodeCard | un
     width: null,
     counts: null,
   };
-  return { key: cell.cell, cell: cell.cell, node: cell.node, card: card ?? bareCard(cell), look, ...marks };
+  const node = card === undefined ? -1 : card.node;
+  const { again, converted } = cell;
+  return { key: cell.cell, cell: cell.cell, node, card: card ?? bareCard(cell), look, again, converted, ...marks };
 }
 
 function nodeRow(look: NodeLook, card: NodeCard): Row {
-  return { key: `node-${card.node}`, cell: card.cell, node: card.node, card, look, dirty: false, stale: false, grave: false };
+  const marks = { dirty: false, stale: false, grave: false, again: "", converted: "" };
+  return { key: `node-${card.node}`, cell: card.cell, node: card.node, card, look, ...marks };
 }
 
 function bareCard(cell: CellLook): NodeCard {
@@ -217,16 +199,22 @@ export function canRetry(row: Row): boolean {
 }
 
 /**
- * The rows that a resumed run would run: what has not ended well or is out of date, and what follows from that. Empty
- * when there is nothing to resume: nothing has run, or all is well.
+ * The rows that a resumed run would run: those of which the kernel says so, or (task cells, of which it says nothing) what
+ * has not ended well or is out of date, and what follows from that. Empty when there is nothing to resume: nothing has
+ * run, or all is well.
  */
 export function toResume(rows: readonly Row[]): readonly Row[] {
-  const hasRun = rows.some((row) => row.look.state !== "");
+  const isTold = rows.some((row) => row.again !== "");
   const isWanting = (row: Row): boolean => row.dirty || row.stale || familyOf(row.look.state) !== "good";
-  const begin = rows.filter(isWanting);
+  const begin = rows.filter(isTold ? (row) => row.again !== "" : isWanting);
   const isTrouble = begin.some((row) => row.dirty || row.stale || row.look.state !== "");
-  if (!hasRun || !isTrouble) return [];
-  const byNode = new Map(rows.map((row) => [row.card.node, row]));
+  if (!isTrouble) return [];
+  return isTold ? begin : withFollowers(begin, rows);
+}
+
+/** These rows and all that stand downstream of them, in the order of the list. */
+function withFollowers(begin: readonly Row[], rows: readonly Row[]): readonly Row[] {
+  const byNode = new Map(rows.filter((row) => row.node >= 0).map((row) => [row.node, row]));
   const found = new Set<Row>(begin);
   const queue = [...begin];
   for (let row = queue.pop(); row !== undefined; row = queue.pop()) {

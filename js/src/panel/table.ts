@@ -45,6 +45,8 @@ export class TaskTable {
   private shown: readonly Row[] = [];
   private isFiltered = false;
   private chosen: number | null = null;
+  /** What was chosen from here last, and not elsewhere since. */
+  private asked: number | null = null;
   /** The line that is marked as chosen. */
   private marked: Line | undefined;
   /** The row that Tab leads to. */
@@ -168,7 +170,9 @@ export class TaskTable {
     if (line !== undefined) setAttribute(line.element, "aria-selected", "true");
     if (chosen === this.chosen) return;
     this.chosen = chosen;
-    if (line === undefined || line.row.key === this.stood) return;
+    if (chosen !== this.asked) this.asked = null;
+    // What was chosen here comes back a frame later, when the keyboard may stand elsewhere already.
+    if (line === undefined || line.row.key === this.stood || chosen === this.asked) return;
     this.stand(line.row.key);
     // The inspector that opens now leaves the list less room; and rows never seen may turn out taller than thought.
     requestAnimationFrame(() => {
@@ -229,7 +233,9 @@ export class TaskTable {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const row = this.lines.get(this.stood)?.row;
-      if (row !== undefined && row.node >= 0) this.act.choose(row.node);
+      if (row === undefined || row.node < 0) return;
+      this.asked = row.node;
+      this.act.choose(row.node);
     }, after);
   }
 

@@ -28,7 +28,7 @@ export class Tabs<Name extends string> {
     this.list.setAttribute("role", "tablist");
     this.list.setAttribute("aria-label", "About the chosen task");
     this.list.addEventListener("keydown", (event) => this.onKey(event));
-    this.show(first);
+    this.mark(first);
   }
 
   get shown(): Name {
@@ -36,13 +36,17 @@ export class Tabs<Name extends string> {
   }
 
   show(name: Name): void {
+    this.mark(name);
+    this.onShow(name);
+  }
+
+  private mark(name: Name): void {
     this.now = name;
     for (const [other, button] of this.buttons) {
       button.setAttribute("aria-selected", String(other === name));
       button.tabIndex = other === name ? 0 : -1;
     }
     for (const [other, element] of this.panels) element.hidden = other !== name;
-    this.onShow(name);
   }
 
   private button(make: Maker, tab: Tab<Name>): HTMLButtonElement {
