@@ -232,3 +232,14 @@ def test_what_a_plain_cell_has_changed_of_a_task_is_made_again(page: Page, shell
     by_hand(shell, "c", cells[2])
     page.order(from_failed=True)
     assert agree(shell, *cells[:2])
+
+
+def test_what_every_cell_can_use_is_not_missed_because_a_later_cell_binds_it(
+    page: Page, shell: InteractiveShell
+) -> None:
+    cells = [
+        "%%task a\ndisplay(sum([1, 2]))",
+        "%%task b\nfrom IPython.display import display\nsum = 3",
+    ]
+    assert page.show(*cells, basis="tasks").problems == ()
+    assert states(page.order()) == {"a": "Success", "b": "Success"}
