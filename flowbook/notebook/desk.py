@@ -285,6 +285,8 @@ class Desk:
         if error is not None:
             state = Failed(f"Run by hand: {type(error).__name__}: {words_of(error)}", result=error)
         with self._lock:
+            if not self.tasks.is_of_a_flow(source):
+                self.tasks.book.outside(source)
             self.live.by_hand(cell, source, state, started, time.time())
         self.touch()
 

@@ -121,6 +121,11 @@ class TaskCells:
 
     # -- how it stands -------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def is_of_a_flow(source: str) -> bool:
+        """Tell whether a cell says that it is a task, or that it sets up a flow."""
+        return _is_task(source) or _is_settings(source)
+
     def has_any(self) -> bool:
         """Tell whether there are task cells."""
         return bool(self.book.cells.get(self.name)) or bool(self._refused)
@@ -181,8 +186,14 @@ class TaskCells:
 
     def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], **options: Any) -> State:
         """Run the flow, or a part of it; see `flowbook.notebook.book.Notebook.run`."""
+        said: dict[str, Any] = {
+            "to": to or None,
+            "from_failed": from_failed,
+            "thorough": True,
+            "parameters": parameters,
+        }
         with refusing_in(self.book.namespace):
-            return self.book.run(self.name, to=to or None, from_failed=from_failed, parameters=parameters, **options)
+            return self.book.run(self.name, **said, **options)
 
 
 def _is_task(source: str) -> bool:

@@ -174,3 +174,72 @@ def test_half_a_character_in_a_cell_does_not_keep_the_page_from_hearing(page: Pa
         assert "strict" in hub.channels
     finally:
         hub.unlink("strict")
+
+
+# -- going on with task cells ------------------------------------------------------------------------------------------
+
+
+def whole(*cells: str) -> dict[str, Any]:
+    """Return the names that cells make when all of them run in order."""
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec(cell.partition("\n")[2], names)
+    return {name: value for name, value in names.items() if not name.startswith("_")}
+
+
+def agree(shell: InteractiveShell, *cells: str) -> bool:
+    return all(shell.user_ns.get(name) == value for name, value in whole(*cells).items())
+
+
+def test_what_a_deleted_or_changed_task_cell_had_changed_is_made_again(page: Page, shell: InteractiveShell) -> None:
+    cells = ["%%task a\nx = 1", "%%task b\ny = 2", "%%task c\nx = 5"]
+    page.show(*cells, basis="tasks")
+    page.order()
+    look = page.show(*cells[:2], basis="tasks")
+    assert of(look, "a").again == "x was changed by something that is not in the flow any more"
+    page.order(from_failed=True)
+    assert agree(shell, *cells[:2])
+    cells[1] = "%%task b\nx.append(3)"
+    cells[0] = "%%task a\nx = [1]"
+    page.show(*cells[:2], basis="tasks")
+    page.order()
+    cells[1] = "%%task b\ny = 4"
+    page.show(*cells[:2], basis="tasks")
+    page.order(from_failed=True)
+    assert agree(shell, *cells[:2])
+
+
+def test_what_a_task_cell_run_twice_has_changed_twice_is_made_again(page: Page, shell: InteractiveShell) -> None:
+    cells = ["%%task a\nx = [1]", "%%task b\nx.append(2)", "%%task c\nz = list(x)"]
+    page.show(*cells, basis="tasks")
+    page.order()
+    page.desk.tasks.book.run(to="b", show=False)  # as a person runs it
+    assert shell.user_ns["x"] == [1, 2, 2]
+    page.order(from_failed=True)
+    assert agree(shell, *cells)
+    page.order(to="c")
+    assert agree(shell, *cells)
+    page.order(to="b")
+    assert shell.user_ns["x"] == [1, 2]
+
+
+def test_what_a_plain_cell_has_changed_of_a_task_is_made_again(page: Page, shell: InteractiveShell) -> None:
+    cells = ["%%task a\nx = 1", "%%task b\ny = x", "x = 7", "print(y)"]
+    page.show(*cells, basis="tasks")
+    page.order()
+    by_hand(shell, "d", cells[3])
+    assert [cell.again for cell in page.look().cells] == ["", "", "", ""]
+    by_hand(shell, "c", cells[2])
+    page.order(from_failed=True)
+    assert agree(shell, *cells[:2])
+
+
+def test_what_every_cell_can_use_is_not_missed_because_a_later_cell_binds_it(
+    page: Page, shell: InteractiveShell
+) -> None:
+    cells = [
+        "%%task a\ndisplay(sum([1, 2]))",
+        "%%task b\nfrom IPython.display import display\nsum = 3",
+    ]
+    assert page.show(*cells, basis="tasks").problems == ()
+    assert states(page.order()) == {"a": "Success", "b": "Success"}
