@@ -19,7 +19,7 @@ from flowbook.notebook.outputs import current_outputs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["refuse_exit", "refuse_input", "refusing", "told_of_exit"]
+__all__ = ["refuse_exit", "refuse_input", "refusing", "refusing_in", "told_of_exit"]
 
 _HOW = "would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
 
@@ -132,3 +132,26 @@ def refusing() -> Iterator[None]:
             _users[0] -= 1
             while not _users[0] and _undo:
                 _undo.pop()()
+
+
+@contextlib.contextmanager
+def refusing_in(namespace: dict[str, Any]) -> Iterator[None]:
+    """Let cells that run as a flow not end their kernel, and not wait for a person who is not asked, in the block.
+
+    Args:
+        namespace: of the kernel; what cells have put there under the names of ``exit``, ``quit`` and ``input`` stays.
+
+    """
+    from IPython.core.autocall import IPyAutocall  # noqa: PLC0415 - what a kernel puts there; loaded with it
+
+    ours: dict[str, Any] = {"exit": refuse_exit, "quit": refuse_exit, "input": refuse_input}
+    before = {name: namespace[name] for name in ours if name in namespace}
+    own = {name for name, value in before.items() if not isinstance(value, IPyAutocall)}
+    namespace.update({name: value for name, value in ours.items() if name not in own})
+    try:
+        yield
+    finally:
+        for name in ours.keys() - own:
+            if namespace.get(name) is ours[name]:
+                del namespace[name]
+                namespace.update({name: before[name]} if name in before else {})
