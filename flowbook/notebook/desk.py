@@ -64,6 +64,7 @@ class Desk:
         self.live = LiveDocument(shell, self._note_output)
         self.tasks = TaskCells(shell, notebook(shell.user_ns, lambda: shell.display_pub))
         self.asked: Document | None = None
+        self._told: dict[str, Document] = {}  # of each notebook that has this kernel
         self.run: FlowRun | None = None
         self.seq = 0
         self._lock = threading.RLock()
@@ -80,7 +81,7 @@ class Desk:
     def hear(self, message: Document | AskTask) -> None:
         """Note what a page says; on any thread, and quick."""
         if isinstance(message, Document):
-            self.asked = message
+            self.asked = self._told[message.name] = message
             self._is_news = True
         else:
             self._questions.append(message)
@@ -196,14 +197,21 @@ class Desk:
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def obey(self, to: str, parameters: Mapping[str, str], *, from_failed: bool) -> State:
-        """Run the flow of the notebook, or a part of it, as its page has last told it.
+    def obey(self, to: str, parameters: Mapping[str, str], *, from_failed: bool, notebook: str = "") -> State:
+        """Run the flow of a notebook, or a part of it, as its page has last told it.
+
+        Args:
+            to: the id of a cell: only it is run, and what it needs.
+            parameters: the texts of the form's fields.
+            from_failed: only what has not ended well is run, and what follows from that.
+            notebook: its name; that which was told last when it is not said, or was never told.
 
         Raises:
             FlowError: there is nothing to run, or a problem that has to be mended first.
             ParameterError: a value that cannot be read.
 
         """
+        self.asked = self._told.get(notebook, self.asked)  # an order waits while a cell runs, and others may be told
         if self.asked is None:
             msg = "the page has not told its cells yet. Open the panel of flowbook and try again."
             raise FlowError(msg)
@@ -339,7 +347,7 @@ def run_orders(text: str) -> None:
     """Run the flow of the open notebook as its page orders it; what comes of it is told to the page.
 
     Args:
-        text: `flowbook.view.protocol.Orders` as JSON.
+        text: `flowbook.view.protocol.Orders` as JSON, and under "notebook" the name of the notebook.
 
     Raises:
         FlowbookError: it cannot be run; the page shows why.
@@ -349,7 +357,12 @@ def run_orders(text: str) -> None:
     orders = json.loads(text)
     open_desk()
     try:
-        desk_of(_shell()).obey(orders["to"], orders["parameters"], from_failed=orders["from_failed"])
+        desk_of(_shell()).obey(
+            orders["to"],
+            orders["parameters"],
+            from_failed=orders["from_failed"],
+            notebook=str(orders.get("notebook", "")),
+        )
     except FlowbookError as error:
         raise type(error)(str(error)) from None
 

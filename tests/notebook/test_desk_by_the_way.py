@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from flowbook import redaction
 from flowbook.errors import UnknownArgument
 from flowbook.notebook.hub import hub
-from flowbook.view.protocol import AskTask, CellOutputs, TaskDetails
+from flowbook.view.protocol import AskTask, CellOutputs, CellText, Document, TaskDetails
 from tests.notebook.test_desk import Page, of, page, shell, states
 
 __all__ = ["page", "shell"]
@@ -243,3 +243,12 @@ def test_what_every_cell_can_use_is_not_missed_because_a_later_cell_binds_it(
     ]
     assert page.show(*cells, basis="tasks").problems == ()
     assert states(page.order()) == {"a": "Success", "b": "Success"}
+
+
+def test_an_order_is_for_the_notebook_it_was_given_in(page: Page, shell: InteractiveShell) -> None:
+    for name, source in (("one.ipynb", "made = 'one'"), ("two.ipynb", "made = 'two'")):
+        page.desk.hear(Document(name, "document", (CellText("a", source),)))
+    page.order(notebook="one.ipynb")
+    assert shell.user_ns["made"] == "one"
+    page.order(notebook="two.ipynb")
+    assert shell.user_ns["made"] == "two"
