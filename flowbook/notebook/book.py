@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.locking import alone
 from flowbook.notebook.settings import Settings, read_settings
 from flowbook.notebook.shelf import Shelf
+from flowbook.notebook.traces import Traces, has_begun, overtaken
 from flowbook.notebook.versions import Problem, problems
-from flowbook.sources import dependencies
+from flowbook.sources import CellSyntaxError, analyse, dependencies
 from flowbook.states import State, Success
 from flowbook.view.feed import Feed
 
@@ -44,6 +46,8 @@ class Ended:
         run, task: the run and its task, for the story.
         attempt: which attempt it was.
         started, at: when it began and ended, seconds since the epoch.
+        changes: the names that it changed; None when its text does not tell.
+        doubt: why it may have ended otherwise than in a whole run: names were other ones already when it ran.
 
     """
 
@@ -56,6 +60,8 @@ class Ended:
     attempt: int = 1
     started: float | None = None
     at: float | None = None
+    changes: frozenset[str] | None = frozenset()
+    doubt: str = ""
 
 
 class Notebook:
@@ -87,6 +93,7 @@ class Notebook:
         self._flows: dict[str, tuple[tuple[TaskCell, ...], Settings, Flow]] = {}
         self._ended: dict[str, Ended] = {}
         self._endings = itertools.count(1)
+        self._traces = Traces()
         self._chosen: dict[str, dict[str, Any]] = {}  # by flow and parameter, what a person gave
         self._values: dict[tuple[str, str], tuple[int, Any]] = {}  # what each had last, and since when
 
@@ -283,6 +290,7 @@ class Notebook:
         *,
         to: str | None = None,
         from_failed: bool = False,
+        thorough: bool = False,
         parameters: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> State:
@@ -293,6 +301,7 @@ class Notebook:
             to: the id or name of a cell: run only it and what is upstream and has not succeeded with the code it has
                 now.
             from_failed: run only what has not succeeded with the code it has now, and what follows from that.
+            thorough: run to a cell all that `again` says, so that it ends as in a whole run.
             parameters: values for the flow's parameters; those given before stand until others are given.
             **options: as for `flowbook.Flow.run`.
 
@@ -302,15 +311,22 @@ class Notebook:
 
         """
         whole = flow = self.flow(name)
+        plan = self._plan(name)
         _check_executor(options.get("executor") or flow.executor)
         values = self._parameters(flow, name, parameters or {})
         kept: dict[Task, State] = {}
-        wanted = set(flow.nodes)
+        wanted, doubt = set(flow.nodes), ""
         if to is not None:
             goal = self._task(flow, self.cell(to, name))
             options["until"] = goal
             wanted = ancestry(flow, goal)
             kept = {task: state for task, state in self._fresh(flow).items() if task in wanted and task is not goal}
+            again = self.again(name, goal.cell.id)
+            old = {task for task in kept if isinstance(task, CellTask) and task.cell.id in again}
+            if thorough:
+                kept = {task: state for task, state in kept.items() if task not in old}
+            elif old:
+                doubt = "it was run by hand, on names that were not as above it any more"
         elif from_failed:
             again = self.again(name)
             fresh = self._fresh(flow).items()
@@ -319,24 +335,30 @@ class Notebook:
         if kept:
             options["task_states"] = kept
         values = {key: value for key, value in values.items() if key in {task.name for task in flow.parameters()}}
+        before = flow.last_run
         try:
             state: State = flow.run(values, run_on_schedule=False, **options)
         finally:
-            if flow.last_run is not None:
-                self._remember(whole, flow.last_run, kept)
+            if flow.last_run is not None and flow.last_run is not before:  # else it was refused, and nothing has run
+                self._remember(whole, flow.last_run, kept, plan, doubt)
         return state
 
     @alone
-    def _remember(self, whole: Flow, run: FlowRun, kept: Mapping[Task, State]) -> None:
+    def _remember(
+        self, whole: Flow, run: FlowRun, kept: Mapping[Task, State], plan: tuple[Again, dict[str, int]], doubt: str
+    ) -> None:
         states, looks = run.states, Feed(run.runner).snapshot(0.0).nodes
         for number, task in enumerate(run.runner.plan.tasks):
             ended, look = states[task], looks[number]
             if isinstance(task, CellTask) and task not in kept and ended.is_finished():
                 upstream = self._serials(whole, whole.upstream_tasks(task))
                 times = (look.attempt, look.started, look.ended)
-                self._ended[task.cell.id] = Ended(
-                    task.cell.code, ended, next(self._endings), upstream, run, task, *times
-                )
+                changes = plan[0].changed_by(plan[1][task.cell.id])
+                made = Ended(task.cell.code, ended, next(self._endings), upstream, run, task, *times, changes, doubt)
+                before = self._ended.get(task.cell.id)
+                if before is not None and before.code != made.code:
+                    self._traces.replace(before, made)
+                self._ended[task.cell.id] = made
 
     @alone
     def _parameters(self, flow: Flow, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -417,22 +439,62 @@ class Notebook:
         return kept
 
     @alone
-    def again(self, name: str = DEFAULT_FLOW) -> dict[str, str]:
-        """Tell which cells, by id, run when the flow goes on with `run(from_failed=True)`, and why."""
-        first, cells = self.settings(name).read(), self.ordered(name)
+    def outside(self, source: str) -> None:
+        """Note that a person ran a cell that is no task; only what it surely changed counts, for others may look."""
+        with contextlib.suppress(CellSyntaxError):
+            names = analyse(source)
+            self._traces.leave(names.writes | names.mutates | names.deletes, next(self._endings))
+
+    @alone
+    def again(self, name: str = DEFAULT_FLOW, to: str = "") -> dict[str, str]:
+        """Tell which cells, by id, run when the flow goes on with `run(from_failed=True)`, and why.
+
+        Args:
+            name: of the flow.
+            to: the id of a cell that is run in any case.
+
+        """
+        cells = self.ordered(name)
         if not cells:
             return {}
-        read = [*first, *(cell.names for cell in cells)]
-        titles = [*("the parameters" for _ in first), *(f"task {cell.name}" for cell in cells)]
-        plan = Again(read, titles, dependencies(read))
+        plan, places = self._plan(name)
         kept = {task.cell.id for task in self._fresh(self.flow(name)) if isinstance(task, CellTask)}
-        places = {cell.id: place for place, cell in enumerate(cells, len(first))}
-        plan.changes = {place: plan.changed_by(place) for one, place in places.items() if one in self._ended}
+        left, changes = self._left_in(plan, places), {}
         for cell in cells:
+            known, place = self._ended.get(cell.id), places[cell.id]
+            if known is not None and has_begun(known.state):
+                now = plan.changed_by(place)
+                changes[place] = None if known.changes is None or now is None else known.changes | now
+                if word := overtaken(known, left):
+                    plan.add(place, f"{word} was changed by something that is not in the flow any more")
             if cell.id not in kept:
-                plan.add(places[cell.id], self._why_again(cell))
+                plan.add(place, self._why_again(cell))
+            elif known is not None and known.doubt:
+                plan.add(place, known.doubt)
+            elif cell.id == to:
+                plan.add(place, "it was asked for")
+        plan.changes = changes
         plan.follow()
         return {cell.id: plan.reasons[places[cell.id]] for cell in cells if places[cell.id] in plan.reasons}
+
+    @alone
+    def _plan(self, name: str) -> tuple[Again, dict[str, int]]:
+        """Return what works out which cells of a flow run again, none yet, and the place of each cell in it by id."""
+        first, cells = self.settings(name).read(), self.ordered(name)
+        read = [*first, *(cell.names for cell in cells)]
+        titles = [*("the parameters" for _ in first), *(f"task {cell.name}" for cell in cells)]
+        places = {cell.id: place for place, cell in enumerate(cells, len(first))}
+        return Again(read, titles, dependencies(read)), places
+
+    def _left_in(self, plan: Again, places: Mapping[str, int]) -> dict[str, int]:
+        """Return the names that were changed by what is no part of a flow now, and when."""
+        codes = {cell.id: cell.code for cells in self.cells.values() for cell in cells.values() if cell.id in places}
+        gone = []
+        for one, known in self._ended.items():
+            if codes.get(one) != known.code:
+                own = plan.changed_by(places[one]) if one in places else None
+                gone.append((known, own or frozenset()))
+        return self._traces.left(gone)
 
     def _why_again(self, cell: TaskCell) -> str:
         known = self._ended.get(cell.id)

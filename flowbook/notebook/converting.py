@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from flowbook.redaction import redact
+
 if TYPE_CHECKING:
     from flowbook.notebook.documents import CodeCell, Document
 
@@ -41,8 +43,9 @@ def converted(document: Document) -> dict[str, str]:
             continue
         if cell.source.lstrip().startswith(("%%task", "%%flow")):
             continue
-        settings = _settings(cell, document)
-        made[cell.id] = settings or f"%%task {_free_name(cell, used)}\n{cell.source}"
+        text = _settings(cell, document) or f"%%task {_free_name(cell, used)}\n{cell.source}"
+        if text == redact(text):  # else it is not told; the page has the cell itself
+            made[cell.id] = text
     return made
 
 

@@ -19,6 +19,7 @@ from flowbook.notebook.book import notebook
 from flowbook.notebook.comms import register_targets
 from flowbook.notebook.extension import load
 from flowbook.notebook.hub import Viewing, hub
+from flowbook.notebook.interpreter import words_of
 from flowbook.notebook.live_document import LiveDocument
 from flowbook.notebook.looks import (
     details_of,
@@ -63,13 +64,15 @@ class Desk:
         self.live = LiveDocument(shell, self._note_output)
         self.tasks = TaskCells(shell, notebook(shell.user_ns, lambda: shell.display_pub))
         self.asked: Document | None = None
+        self._told: dict[str, Document] = {}  # of each notebook that has this kernel
         self.run: FlowRun | None = None
         self.seq = 0
         self._lock = threading.RLock()
         self._is_news = False
         self._questions: list[AskTask] = []
         self._written: dict[str, float] = {}  # cells with new outputs, and since when
-        self._begun: tuple[str, str, float] | None = None
+        self._begun: list[tuple[Any, str, float]] = []  # cells that run by hand, with those that they run themselves
+        self._failed_inside: BaseException | None = None
         self.tasks.book.watcher = self.follow
         self.tasks.book.shelf.changed = self._note_output
 
@@ -78,7 +81,7 @@ class Desk:
     def hear(self, message: Document | AskTask) -> None:
         """Note what a page says; on any thread, and quick."""
         if isinstance(message, Document):
-            self.asked = message
+            self.asked = self._told[message.name] = message
             self._is_news = True
         else:
             self._questions.append(message)
@@ -194,14 +197,21 @@ class Desk:
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def obey(self, to: str, parameters: Mapping[str, str], *, from_failed: bool) -> State:
-        """Run the flow of the notebook, or a part of it, as its page has last told it.
+    def obey(self, to: str, parameters: Mapping[str, str], *, from_failed: bool, notebook: str = "") -> State:
+        """Run the flow of a notebook, or a part of it, as its page has last told it.
+
+        Args:
+            to: the id of a cell: only it is run, and what it needs.
+            parameters: the texts of the form's fields.
+            from_failed: only what has not ended well is run, and what follows from that.
+            notebook: its name; that which was told last when it is not said, or was never told.
 
         Raises:
             FlowError: there is nothing to run, or a problem that has to be mended first.
             ParameterError: a value that cannot be read.
 
         """
+        self.asked = self._told.get(notebook, self.asked)  # an order waits while a cell runs, and others may be told
         if self.asked is None:
             msg = "the page has not told its cells yet. Open the panel of flowbook and try again."
             raise FlowError(msg)
@@ -255,26 +265,43 @@ class Desk:
     def before_cell(self, info: Any) -> None:
         """Note which cell begins."""
         cell = str(getattr(info, "cell_id", "") or _cell_of(self.shell))
-        self._begun = (cell, str(info.raw_cell), time.time())
+        self._begun.append((info, cell, time.time()))
 
     def after_cell(self, result: Any) -> None:
-        """Note how it ended."""
-        begun, self._begun = self._begun, None
-        if begun is None or self.asked is None:
+        """Note how it ended; code that a cell itself has run, as `%%capture` and `%run` do, is a part of it."""
+        place = next((at for at, (info, *_) in enumerate(self._begun) if _is_same(info, result.info)), None)
+        if place is None:
+            return  # an empty cell ends without having begun
+        _, cell, started = self._begun[place]
+        del self._begun[place:]
+        error = result.error_before_exec or result.error_in_exec
+        if self._begun:
+            self._failed_inside = error or self._failed_inside
             return
-        cell, source, started = begun
+        inside, self._failed_inside = self._failed_inside, None
+        if self.asked is None:
+            return
+        source = str(result.info.raw_cell)
+        if source.lstrip().startswith("%%capture"):
+            error = error or inside  # all of its code is run inside
         if not cell:
             if result.info.store_history:  # a console; what pages and frontends ask for is not kept in the history
                 self.live.elsewhere(source)
             self.touch()  # it may have run a flow
             return
-        error = result.error_before_exec or result.error_in_exec
         state: State = Success("Run by hand.")
         if error is not None:
-            state = Failed(f"Run by hand: {type(error).__name__}: {error}", result=error)
+            state = Failed(f"Run by hand: {type(error).__name__}: {words_of(error)}", result=error)
         with self._lock:
+            if not self.tasks.is_of_a_flow(source):
+                self.tasks.book.outside(source)
             self.live.by_hand(cell, source, state, started, time.time())
         self.touch()
+
+
+def _is_same(begun: Any, ended: Any) -> bool:
+    """Tell whether two infos are of the same run of a cell; IPython makes a new one after some interrupts."""
+    return begun is ended or (begun.raw_cell == ended.raw_cell and begun.cell_id == ended.cell_id)
 
 
 def _cell_of(shell: Any) -> str:
@@ -320,7 +347,7 @@ def run_orders(text: str) -> None:
     """Run the flow of the open notebook as its page orders it; what comes of it is told to the page.
 
     Args:
-        text: `flowbook.view.protocol.Orders` as JSON.
+        text: `flowbook.view.protocol.Orders` as JSON, and under "notebook" the name of the notebook.
 
     Raises:
         FlowbookError: it cannot be run; the page shows why.
@@ -330,7 +357,12 @@ def run_orders(text: str) -> None:
     orders = json.loads(text)
     open_desk()
     try:
-        desk_of(_shell()).obey(orders["to"], orders["parameters"], from_failed=orders["from_failed"])
+        desk_of(_shell()).obey(
+            orders["to"],
+            orders["parameters"],
+            from_failed=orders["from_failed"],
+            notebook=str(orders.get("notebook", "")),
+        )
     except FlowbookError as error:
         raise type(error)(str(error)) from None
 

@@ -7,6 +7,7 @@ and returns. It never draws and never sends.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import weakref
@@ -301,9 +302,19 @@ class Hub:
         encoded = encode(message)
         for name, channel in list(self.channels.items()):
             try:
-                channel.send(encoded)
+                try:
+                    channel.send(encoded)
+                except UnicodeError:  # a text with half a character in it, which no browser could be sent
+                    channel.send(_without_halves(encoded))
             except Exception:  # noqa: BLE001, PERF203 - a closed comm may raise anything; the others go on
                 self.unlink(name)
+
+
+def _without_halves(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message with a question mark for each lone surrogate in its texts: they cannot be sent as UTF-8."""
+    text = json.dumps(message, ensure_ascii=False)
+    whole: dict[str, Any] = json.loads(text.encode("utf-8", "replace"))
+    return whole
 
 
 _SAID = {

@@ -26,15 +26,17 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.capture import CapturedIO, RichOutput
+from IPython.utils.capture import CapturedIO
 from traitlets import Type
 from traitlets.config import Config
 
 from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
-from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing, told_of_input
+from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
+from flowbook.sources import analyse
 from flowbook.sources.notebook import HISTORY
+from flowbook.sources.trees import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -200,8 +202,10 @@ class Interpreter:
             try:
                 self._across_threads(self._run, cell, private)
             except BaseException as error:
-                told_of_input(error)
                 outputs.error(type(error).__name__, words_of(error), self._traceback(error))
+                if _draws(cell):
+                    with contextlib.suppress(Exception):  # the error of the cell is the one to tell
+                        self._show_figures()
                 raise
 
     def _run(self, cell: CodeCell, private: frozenset[str]) -> None:
@@ -214,25 +218,31 @@ class Interpreter:
         filename = self.filename(cell.number)
         self.shell.compile._filename_map[filename] = cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
-        tree = ast.parse(code, filename)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         names: Any = Overlay(self.namespace, private) if private else self.namespace
-        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         on_loop = bool(_ASKS_FOR_LOOP.search(cell.source))
         try:
-            self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
-            if last is not None:
-                shown = ast.Expression(last.value)
-                value = self._execute(compile(shown, filename, "eval", flags), names, on_loop=on_loop)
-                if value is refuse_exit:
-                    value()  # a kernel calls it when it stands alone
-                if value is not None and not is_quiet(cell.source):
-                    self._show(cell.number, value)
-            if "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None:
+            value = self._value(code, filename, names, on_loop=on_loop)
+            if value is refuse_exit:
+                value()  # a kernel calls it when it stands alone
+            if value is not None and not is_quiet(cell.source):
+                self._show(cell.number, value)
+            if _draws(cell):
                 self._show_figures()
         finally:
             if private:
                 self._hand_over(cell.number, names)
+
+    def _value(self, code: str, filename: str, names: Any, *, on_loop: bool = False) -> Any:
+        """Run code and return the value of its last expression, None when it ends in something else."""
+        __tracebackhide__ = True
+        tree = parsed(code, filename)
+        last = tree.body[-1] if tree.body else None
+        flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        if not isinstance(last, ast.Expr):
+            return self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
+        tree.body.pop()
+        self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
+        return self._execute(compile(ast.Expression(last.value), filename, "eval", flags), names, on_loop=on_loop)
 
     def filename(self, number: int) -> str:
         """Return what tracebacks call a cell."""
@@ -371,9 +381,13 @@ class Interpreter:
         kept = next((word for word in words if not word.startswith("-")), "")
         inner, outer = Outputs(), current_outputs()
         with collecting(inner, self.publisher):
-            filename = "<captured cell>"
-            tree = ast.parse(self.shell.transform_cell(cell), filename)
-            self._execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), self.namespace)
+            value = self._value(self.shell.transform_cell(cell), "<captured cell>", self.namespace)
+            if value is not None and not is_quiet(cell):
+                data, metadata = self.shell.display_formatter.format(value)
+                inner.show(data, metadata, None)
+            names = analyse(cell)
+            if "plot" in names.effects | names.hints:
+                self._show_figures()
         texts = {"stdout": "", "stderr": ""}
         shown: list[Any] = []
         for item in inner.items:
@@ -384,8 +398,10 @@ class Interpreter:
             elif "--no-display" in words and outer is not None:
                 outer.show(item["data"], item["metadata"], None)
             else:
-                shown.append(RichOutput(item["data"], item["metadata"]))
-        if kept:
+                shown.append({"data": item["data"], "metadata": item["metadata"]})
+        if kept and is_quiet(cell):  # as IPython does
+            self.namespace.pop(kept, None)
+        elif kept:
             self.namespace[kept] = CapturedIO(io.StringIO(texts["stdout"]), io.StringIO(texts["stderr"]), shown)
 
 
@@ -432,6 +448,11 @@ def _set_main(module: Any, shell: Any) -> None:
         for one in _Shell.__mro__:
             if issubclass(one, InteractiveShell):
                 one._instance = shell  # noqa: SLF001 - instance() would make a new one
+
+
+def _draws(cell: CodeCell) -> bool:
+    """Tell whether a cell may draw figures."""
+    return "plot" in cell.names.effects | cell.names.hints or cell.names.opaque is not None
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -22,9 +22,10 @@ from flowbook.notebook.files import Node
 from flowbook.notebook.interpreter import Interpreter
 from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
+from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
-from flowbook.sources import CellSyntaxError, analyse
-from flowbook.states import Cancelled, Skipped, Success, TriggerFailed
+from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken
+from flowbook.states import Success
 from flowbook.view.feed import Feed
 
 if TYPE_CHECKING:
@@ -166,8 +167,7 @@ class LiveDocument:
         self._numbers = itertools.count(1)
         self._chosen: dict[str, Any] = {}
         self._values: dict[str, tuple[int, Any]] = {}
-        # names that were changed by what is not in the notebook any more, with the number of that; "*" stands for any
-        self._left_behind: dict[str, int] = {}
+        self._traces = Traces()
 
     # -- what the page tells -------------------------------------------------------------------------------------------
 
@@ -223,7 +223,7 @@ class LiveDocument:
     @alone
     def elsewhere(self, source: str) -> None:
         """Note that something was run in the kernel that is no cell of the notebook, as in a console."""
-        self._leave_behind(_changes(source), next(self._numbers))
+        self._traces.leave(changes_of(source), next(self._numbers))
 
     def _changes_of(self, cell: str, source: str) -> frozenset[str] | None:
         """Return the names that a text of a cell changes, seen in its place in the document where it stands there."""
@@ -231,19 +231,14 @@ class LiveDocument:
         for at, known in enumerate(document.cells if document is not None else ()):
             if document is not None and known.id == cell and known.source.strip() == source.strip():
                 return again_in(document).changed_by(at)
-        return _changes(source)
+        return changes_of(source)
 
     def _note(self, cell: str, ended: Ended) -> None:
         """Keep how a cell ended; what only its text before has changed is left behind."""
         before = self.ended.get(cell)
-        if before is not None and before.source.strip() != ended.source.strip() and _has_begun(before.state):
-            gone = None if before.changes is None else before.changes - (ended.changes or frozenset())
-            self._leave_behind(gone, before.serial)
+        if before is not None and before.source.strip() != ended.source.strip():
+            self._traces.replace(before, ended)
         self.ended[cell] = ended
-
-    def _leave_behind(self, names: frozenset[str] | None, serial: int) -> None:
-        for name in {"*"} if names is None else names:
-            self._left_behind[name] = max(serial, self._left_behind.get(name, 0))
 
     # -- out of date ---------------------------------------------------------------------------------------------------
 
@@ -281,10 +276,10 @@ class LiveDocument:
         changes: dict[int, frozenset[str] | None] = {}
         for at, cell in enumerate(document.cells):
             known = self.ended.get(cell.id)
-            if known is not None and _has_begun(known.state):
+            if known is not None and has_begun(known.state):
                 now = plan.changed_by(at)
                 changes[at] = None if known.changes is None or now is None else known.changes | now
-                if name := _overtaken(known, left):
+                if name := overtaken(known, left):
                     plan.add(at, f"{name} was changed by something that is not in the notebook any more")
             if known is None:
                 plan.add(at, "it has not run")
@@ -304,16 +299,14 @@ class LiveDocument:
 
     def _foreign(self) -> dict[str, int]:
         """Return the names that were changed by what does not stand in the notebook now, and when."""
-        left = dict(self._left_behind)
         now = {cell.id: cell for cell in self.document.cells} if self.document is not None else {}
+        gone = []
         for one, known in self.ended.items():
             cell = now.get(one)
-            if not _has_begun(known.state) or (cell is not None and not self.is_dirty(cell)):
-                continue
-            own = self._changes_of(one, cell.source) or frozenset() if cell is not None else frozenset()
-            for name in {"*"} if known.changes is None else known.changes - own:
-                left[name] = max(known.serial, left.get(name, 0))
-        return left
+            if cell is None or self.is_dirty(cell):
+                own = self._changes_of(one, cell.source) if cell is not None else None
+                gone.append((known, own or frozenset()))
+        return self._traces.left(gone)
 
     @alone
     def left_behind(self) -> frozenset[str]:
@@ -350,13 +343,15 @@ class LiveDocument:
             options["task_states"] = kept
         interpreter = self._new_run(flow.document).interpreter
         assert isinstance(interpreter, LiveInterpreter)
-        undo = interpreter.capturing()
+        undo, before = interpreter.capturing(), flow.last_run
         try:
-            state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
+            with refusing_in(interpreter.namespace):
+                state: State = flow.run(values, run_on_schedule=False, show=options.pop("show", False), **options)
             return state
         finally:
             undo()
-            self.remember(flow, kept)
+            if flow.last_run is not before:  # else it was refused, and nothing has run
+                self.remember(flow, kept)
 
     def _kept(self, flow: DocumentFlow, to: str, options: dict[str, Any]) -> dict[Task, State]:
         """Return what need not run for a cell, and put into the options that the run ends there."""
@@ -449,29 +444,6 @@ def _above(flow: Flow, goal: Task) -> set[Task]:
             found.add(upstream)
             stack.append(upstream)
     return found
-
-
-def _has_begun(state: State) -> bool:
-    return not isinstance(state, (TriggerFailed, Skipped, Cancelled))
-
-
-def _changes(source: str) -> frozenset[str] | None:
-    """Return the names that a text changes, seen by itself; None when that cannot be told."""
-    try:
-        names = analyse(source)
-    except CellSyntaxError:
-        return frozenset()
-    if names.opaque is not None:
-        return None
-    return names.writes | names.maybe_writes | names.mutates | names.may_mutate | names.deletes
-
-
-def _overtaken(known: Ended, left: Mapping[str, int]) -> str:
-    """Return a name of those that a cell changed which something else has changed after it; "" when there is none."""
-    if known.serial < left.get("*", 0):
-        return "everything"
-    mine = sorted(known.changes) if known.changes is not None else sorted(left)
-    return next((name for name in mine if known.serial < left.get(name, 0)), "")
 
 
 def _is_same(one: Document, other: Document) -> bool:

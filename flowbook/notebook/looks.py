@@ -226,6 +226,7 @@ def _field(flow: Flow, parameter: Parameter, chosen: Callable[[str], Any]) -> Fi
     value = parameter.default if value is ... else value
     kind, choices = _kind(flow, parameter)
     text = "" if parameter.sensitive or value is None or value is ... else _written(value)
+    text = "" if text != redact(text) else text  # nobody could send the mask back as a value
     about = inspect.cleandoc(parameter.__doc__ or "") if "__doc__" in vars(parameter) else ""
     return Field(parameter.name, kind, text, bool(parameter.required), choices, bool(parameter.sensitive), about)
 
@@ -353,7 +354,7 @@ def code_of(task: Task) -> str:
     """Return the code of a task, as far as it is known."""
     cell = getattr(task, "cell", None)
     if cell is not None:
-        return str(getattr(cell, "source", "") or getattr(cell, "code", ""))[:_LONGEST]
+        return redact(str(getattr(cell, "source", "") or getattr(cell, "code", "")))[:_LONGEST]
     with contextlib.suppress(OSError, TypeError):
-        return textwrap.dedent(inspect.getsource(task.run))[:_LONGEST]
+        return redact(textwrap.dedent(inspect.getsource(task.run)))[:_LONGEST]
     return ""

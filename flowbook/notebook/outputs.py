@@ -14,6 +14,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from flowbook import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -130,9 +132,24 @@ class Outputs:
             return shown + self._size_written
 
     def saved(self) -> list[dict[str, Any]]:
-        """Return the outputs as a notebook file keeps them."""
+        """Return the outputs as a notebook file keeps them, with secrets masked."""
         with self._lock:
-            return [{key: value for key, value in item.items() if key != "transient"} for item in self._settled()]
+            items = [{key: value for key, value in item.items() if key != "transient"} for item in self._settled()]
+        return [_masked(item) for item in items] if redaction.known else items
+
+
+def _masked(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an output with the secrets in its texts masked; pictures are no texts."""
+    return {key: _without_secrets(value) for key, value in item.items()}
+
+
+def _without_secrets(value: Any, kind: str = "") -> Any:
+    if isinstance(value, str):
+        is_text = not kind.startswith(("image/", "audio/", "video/", "font/")) or kind == "image/svg+xml"
+        return redaction.redact(value) if is_text else value
+    if isinstance(value, dict):
+        return {key: _without_secrets(one, str(key)) for key, one in value.items()}
+    return [_without_secrets(one, kind) for one in value] if isinstance(value, list) else value
 
 
 def _size(value: Any) -> int:

@@ -14,19 +14,13 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.error import StdinNotImplementedError
-
 from flowbook.notebook.outputs import current_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["refuse_exit", "refuse_input", "refusing", "told_of_exit", "told_of_input"]
+__all__ = ["refuse_exit", "refuse_input", "refusing", "refusing_in", "told_of_exit"]
 
-_CANNOT_ASK = (
-    "a cell cannot ask a person while the flow runs from the panel. Run the cell by itself (Shift+Enter) and tag it "
-    "`skip`, or make what it asks for a parameter: set it in a cell tagged `parameters`."
-)
 _HOW = "would end the program that runs the notebook. Leave the rest of the cell out, or raise an error."
 
 
@@ -63,21 +57,6 @@ def told_of_exit(error: SystemExit) -> str:
 
     """
     return f"sys.exit({'' if error.code is None else repr(error.code)[:60]}) {_HOW}"
-
-
-def told_of_input(error: BaseException) -> None:
-    """Let the error of a kernel that cannot ask a person say what to do, where it only says that it cannot.
-
-    A kernel asks only while it runs a cell for its page; the cells of a flow that the panel runs are none of these.
-
-    >>> error = StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
-    >>> told_of_input(error)
-    >>> str(error).partition(".")[0]
-    'a cell cannot ask a person while the flow runs from the panel'
-
-    """
-    if isinstance(error, StdinNotImplementedError):
-        error.args = (_CANNOT_ASK,)
 
 
 def _ending(name: str, end: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,3 +132,26 @@ def refusing() -> Iterator[None]:
             _users[0] -= 1
             while not _users[0] and _undo:
                 _undo.pop()()
+
+
+@contextlib.contextmanager
+def refusing_in(namespace: dict[str, Any]) -> Iterator[None]:
+    """Let cells that run as a flow not end their kernel, and not wait for a person who is not asked, in the block.
+
+    Args:
+        namespace: of the kernel; what cells have put there under the names of ``exit``, ``quit`` and ``input`` stays.
+
+    """
+    from IPython.core.autocall import IPyAutocall  # noqa: PLC0415 - what a kernel puts there; loaded with it
+
+    ours: dict[str, Any] = {"exit": refuse_exit, "quit": refuse_exit, "input": refuse_input}
+    before = {name: namespace[name] for name in ours if name in namespace}
+    own = {name for name, value in before.items() if not isinstance(value, IPyAutocall)}
+    namespace.update({name: value for name, value in ours.items() if name not in own})
+    try:
+        yield
+    finally:
+        for name in ours.keys() - own:
+            if namespace.get(name) is ours[name]:
+                del namespace[name]
+                namespace.update({name: before[name]} if name in before else {})

@@ -11,6 +11,7 @@ from flowbook.errors import FlowError
 from flowbook.notebook.book import DEFAULT_FLOW
 from flowbook.notebook.looks import cell_look, nodes_of
 from flowbook.notebook.magics import task_cell_of
+from flowbook.notebook.refusals import refusing_in
 from flowbook.sources import CellSyntaxError, dependencies
 from flowbook.view.protocol import CellLook, Fix, Problem, Reason
 
@@ -56,7 +57,8 @@ class TaskCells:
         for cell in told:
             if _is_task(cell.source) and not any(cell.cell in known for known in self.book.cells.values()):
                 self._put(cell)
-        self.book.see({cell.cell: cell.source for cell in told})
+        # a cell that does not say any more that it is a task is one no more
+        self.book.see({cell.cell: cell.source for cell in told if _is_task(cell.source)})
         self.name = self._first_flow()
 
     def brought_up_to_date(self, to: str = "") -> Flow | None:
@@ -119,6 +121,11 @@ class TaskCells:
 
     # -- how it stands -------------------------------------------------------------------------------------------------
 
+    @staticmethod
+    def is_of_a_flow(source: str) -> bool:
+        """Tell whether a cell says that it is a task, or that it sets up a flow."""
+        return _is_task(source) or _is_settings(source)
+
     def has_any(self) -> bool:
         """Tell whether there are task cells."""
         return bool(self.book.cells.get(self.name)) or bool(self._refused)
@@ -179,7 +186,14 @@ class TaskCells:
 
     def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], **options: Any) -> State:
         """Run the flow, or a part of it; see `flowbook.notebook.book.Notebook.run`."""
-        return self.book.run(self.name, to=to or None, from_failed=from_failed, parameters=parameters, **options)
+        said: dict[str, Any] = {
+            "to": to or None,
+            "from_failed": from_failed,
+            "thorough": True,
+            "parameters": parameters,
+        }
+        with refusing_in(self.book.namespace):
+            return self.book.run(self.name, **said, **options)
 
 
 def _is_task(source: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -75,7 +76,7 @@ def problems(
 
     """
     uses = uses_of([cell.names for cell in cells])
-    there, gone, found = frozenset(known), list(forgotten), []
+    there, gone, found = _ALWAYS.union(known), list(forgotten), []
     for place, (cell, use) in enumerate(zip(cells, uses, strict=True)):
         if "in" in cell.given:
             continue
@@ -93,6 +94,10 @@ def problems(
             elif not earlier and later and name not in use.writes | use.maybe:
                 found.append(_above(name, cell, [cells[other].name for other in later]))
     return tuple(found)
+
+
+# What every cell of a notebook can use, whether another one binds that name or not.
+_ALWAYS = frozenset(vars(builtins)) | {"display", "get_ipython"}
 
 
 def _alternatives(name: str, cell: TaskCell, writers: list[str]) -> Problem:

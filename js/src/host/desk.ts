@@ -127,7 +127,9 @@ export class NotebookDesk implements Desk {
     this.isBusy = true;
     this.say("");
     await this.toldAll();
-    const code = RUN_CODE.replace("{}", () => JSON.stringify(JSON.stringify(orders)));
+    // by the time the kernel is free, another notebook of this kernel may have told its cells
+    const named = { ...orders, notebook: this.title };
+    const code = RUN_CODE.replace("{}", () => JSON.stringify(JSON.stringify(named)));
     try {
       const reply = await execute(kernel, code, false);
       if (reply?.content.status === "error") this.say(sentenceOf(reply));

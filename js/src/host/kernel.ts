@@ -8,7 +8,7 @@
  */
 
 /** A kernel that is idle has answered by then, in milliseconds. */
-const PATIENCE = 250;
+const PATIENCE = 150;
 /** A kernel that knows no subshells never answers to the wish for one. */
 const LAST_PATIENCE = 2000;
 
