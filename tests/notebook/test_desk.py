@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 
 from flowbook import Flow, Parameter, task
@@ -461,14 +460,19 @@ def test_a_name_is_not_missed_below_a_cell_that_may_make_any(page: Page) -> None
     assert [(problem.cell, problem.grave) for problem in told] == [("a", True), ("b", False)]
 
 
-def test_a_cell_that_asks_a_person_says_what_to_do_instead(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(prompt: object = "") -> str:
-        msg = "raw_input was called, but this frontend does not support input requests."
-        raise StdinNotImplementedError(msg)
-
-    monkeypatch.setattr("builtins.input", ask)
-    page.show("name = input('Your name? ')")
+def test_a_page_that_was_loaded_again_while_a_run_ended_is_told_what_its_cells_have_shown(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.show("1 + 1")
     page.order()
-    outputs = page.wait(CellOutputs, lambda one: "error" in one.outputs)
-    assert "a cell cannot ask a person while the flow runs from the panel." in json.loads(outputs.outputs)[0]["evalue"]
-    assert "raw_input" not in json.loads(outputs.outputs)[0]["evalue"]
+    again = Page(page.desk)
+    hub.link("again", again)
+    assert "2" in again.wait(CellOutputs).outputs
+    monkeypatch.setattr(desks, "_MISSED", -1.0)  # a minute later what the file holds is what a person has saved
+    later = Page(page.desk)
+    hub.link("later", later)
+    later.desk.touch()
+    later.wait(NotebookLook)
+    assert not [one for one in later.heard if isinstance(one, CellOutputs)]
+    hub.unlink("again")
+    hub.unlink("later")
