@@ -138,7 +138,7 @@ test("orders are executed only when the kernel has heard what was typed last", a
   fake.kernel.tell(notebookLook(2, [cellLook("a", 0)]));
   fake.kernel.reply = { content: { status: "error", ename: "FlowError", evalue: "cell 'a' cannot be read." } };
   await running;
-  const orders = { to: "a", from_failed: false, parameters: { text: "$&" } };
+  const orders = { to: "a", from_failed: false, parameters: { text: "$&" }, notebook: desk.state.title };
   assert.ok(fake.kernel.executed[1]?.code.endsWith(`.run_orders(${JSON.stringify(JSON.stringify(orders))})`));
   assert.deepEqual([desk.state.said, desk.state.busy], ["cell 'a' cannot be read.", false]);
   desk.dispose();
