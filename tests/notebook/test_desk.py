@@ -476,3 +476,16 @@ def test_a_page_that_was_loaded_again_while_a_run_ended_is_told_what_its_cells_h
     assert not [one for one in later.heard if isinstance(one, CellOutputs)]
     hub.unlink("again")
     hub.unlink("later")
+
+
+def test_a_cell_that_was_not_run_says_in_plain_words_what_it_needs(page: Page) -> None:
+    page.show("x = 1 / 0", "y = x", "z = y")
+    told = {cell.cell: (cell.state, cell.message) for cell in page.order().cells}
+    assert told["b"] == ("TriggerFailed", "It needs cell 1.")
+    assert told["c"] == ("TriggerFailed", "It needs cell 2.")
+    run = page.desk.run
+    assert run is not None
+    words = [str(run.story(task).why) for task in run.runner.plan.tasks]
+    assert words[1] == "It did not run, since cell 1 failed (ZeroDivisionError: division by zero)."
+    assert words[2] == "It did not run, since cell 2 did not run."
+    assert run.flow.to_text().count("It needs cell") == 2
