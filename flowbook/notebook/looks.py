@@ -174,7 +174,7 @@ def _problems_of(
         yield Problem(cell.id, f"{called} cannot run: {cell.problem}.", True, cell.problem.lineno)
         return
     if cell.names.opaque is not None:
-        text = f"{called} keeps its place among all cells, since it {cell.names.opaque}."
+        text = f"{called} keeps its place among all cells: {cell.names.opaque}."
         yield Problem(cell.id, text, False)
         return
     for name in sorted(cell.names.reads - made):
