@@ -8,6 +8,7 @@ import dis
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -218,3 +219,17 @@ def test_code_objects_agree_about_the_names(snippet: Snippet) -> None:
     dead = {"x"} if snippet.code.startswith("raise") else set()
     inner = {"y"} if sys.version_info >= (3, 12) and snippet.rule.startswith("comprehension") else set()
     assert stored - known - {"__annotations__", "__conditional_annotations__"} <= dead | inner
+
+
+def test_code_is_read_though_another_thread_reads_some_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = ast.parse, []
+
+    def hampered(*args: Any, **kwargs: Any) -> Any:
+        asked.append(args)
+        if len(asked) < 3:
+            raise SystemError("AST constructor recursion depth mismatch (before=69, after=44)")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(ast, "parse", hampered)
+    assert analyse("x = some_name_of_its_own").writes == {"x"}
+    assert len(asked) == 3

@@ -30,6 +30,16 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
         ["x = []", "x.append(1)", "print(x)"],
         {"0-1 data x", "1-2 data x"},
     ),
+    (
+        "a call of what is not known may write a file that is read below",
+        ["import tool", "tool.prepare()", "text = open('a.txt').read()", "tool.tidy()", "text = open('b.txt').read()"],
+        {"0-1 data tool", "1-2 order", "0-3 data tool", "2-3 order", "1-4 order", "3-4 order", "2-4 order text"},
+    ),
+    (
+        "nobody waits for calls of what is not known where no files are used",
+        ["import tool", "a = tool.guess(1)", "b = tool.guess(2)", "text = 'a.txt'"],
+        {"0-1 data tool", "0-2 data tool"},
+    ),
     ("annotations in a class are read", ["class A: pass", "class B:\n    a: A\n    b: int = 1"], {"0-1 data A"}),
     (
         "what a cache tells is another answer after each call",

@@ -23,6 +23,7 @@ from flowbook.notebook.shelf import Shelf, show_value
 from flowbook.notebook.versions import uses_of, versions
 from flowbook.signals import ENDRUN
 from flowbook.sources import CellNames, analyse, dependencies, outputs, temporaries
+from flowbook.sources.trees import parsed
 from flowbook.states import Cached
 from flowbook.tasks.base import Task
 from flowbook.triggers import all_successful
@@ -213,7 +214,7 @@ def run_code(code: str, filename: str, namespace: dict[str, Any], private: froze
     names = Overlay(namespace, private)
     # tracebacks show the cell's own lines
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
-    tree = ast.parse(code, filename)
+    tree = parsed(code, filename)
     last = tree.body[-1] if tree.body else None
     shown_last = tree.body.pop() if isinstance(last, ast.Expr) and not _is_quiet(code) else None
     try:

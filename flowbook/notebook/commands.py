@@ -35,7 +35,8 @@ _LISTED = 12
     type=click.Choice(["local", "threads", "processes", "dask"]),
     default="threads",
     show_default=True,
-    help="Run cells one after another, or side by side where they are independent.",
+    help="Run cells one after another, or side by side where they are independent: on threads, in processes, or on "
+    "Dask workers where nobody can tell.",
 )
 @click.option("--to", metavar="CELL", help="Run only what this cell needs, and the cell; its number, name or id.")
 @click.option("--from-failed", is_flag=True, help="Go on where the last run failed: keep the cells that ended well.")
@@ -117,6 +118,8 @@ def convert(source: Path, target: Path, force: bool) -> None:  # noqa: FBT001 - 
         _refuse(f"{source} to {target}: one of the two is a notebook (.ipynb), and the other one a script (.py).")
     if target.exists() and not force:
         _refuse(f"{target} is there already. Write over it with --force, or give another name.")
+    if kinds[1] == ".py" and target.stem in sys.stdlib_module_names:
+        _refuse(f"{target} would be found in the place of Python's own module {target.stem}. Give another name.")
     with _refusals():
         text = _script_text(source) if kinds[0] == ".ipynb" else _converted_notebook(source)
     try:
@@ -152,7 +155,7 @@ def explained(document: Document) -> Iterator[str]:
         if cell.problem is not None:
             yield f"  cannot run: {cell.problem}"
         if cell.names.opaque is not None:
-            yield f"  keeps its place among all cells, since it {cell.names.opaque}"
+            yield f"  keeps its place among all cells: {cell.names.opaque}"
         needs = by_cell.get(position, [])
         for found in needs[:_LISTED]:
             yield f"  after {titled(document.cells[found.upstream])}: {found.reason}"

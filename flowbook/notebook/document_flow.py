@@ -75,6 +75,10 @@ class DocumentRun:
         self.elsewhere: CellProcesses | None = None
         self.places: dict[str, str] = {}
 
+    def __reduce__(self) -> Any:
+        """Stay here: a flow that a cell runs has our context, and sends it to its workers."""
+        return _nothing, ()
+
     @functools.cached_property
     def apart(self) -> Apart:
         """Which cells may run in a process of their own."""
@@ -118,6 +122,10 @@ class DocumentRun:
             if not reason:
                 return
         self.interpreter.run(cell, made, private)
+
+
+def _nothing() -> None:
+    """Stand for a run where it is not."""
 
 
 class DocumentTask(Task):

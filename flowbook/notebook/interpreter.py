@@ -36,6 +36,7 @@ from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources import analyse
 from flowbook.sources.notebook import HISTORY
+from flowbook.sources.trees import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -234,7 +235,7 @@ class Interpreter:
     def _value(self, code: str, filename: str, names: Any, *, on_loop: bool = False) -> Any:
         """Run code and return the value of its last expression, None when it ends in something else."""
         __tracebackhide__ = True
-        tree = ast.parse(code, filename)
+        tree = parsed(code, filename)
         last = tree.body[-1] if tree.body else None
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         if not isinstance(last, ast.Expr):

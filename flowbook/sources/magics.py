@@ -18,6 +18,7 @@ from flowbook.sources.definitions import Definitions, bound_names
 from flowbook.sources.knowledge import BUILTINS, words
 from flowbook.sources.scopes import Frame
 from flowbook.sources.sharing import FRESH, Value
+from flowbook.sources.trees import parsed
 
 _LOOKS_SPECIAL = re.compile(r"^\s*(?:[%!?/,;]|>>>|\.\.\.|In \[|In\[)|\?\s*(?:#.*)?$|=\s*[%!]|\A\s+\S", re.MULTILINE)
 
@@ -101,7 +102,7 @@ def _parse(source: str) -> list[ast.stmt]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "\d" in somebody's text is theirs to know
-            return ast.parse(source).body
+            return parsed(source).body
     except SyntaxError:
         raise
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:

@@ -166,6 +166,8 @@ class _Orders:
         self.states: dict[str, _Track] = {}
         self.objects: dict[int, _Track] = {}
         self.barrier: int | None = None
+        self.unknown: list[int] = []  # cells that call what is not known
+        self.sure: list[int] = []  # cells that surely use files, since the last one that changes some
         self.draws = any("random" in use.effects for use in uses)
         self.used = _used(names, uses)
 
@@ -175,6 +177,7 @@ class _Orders:
             self._names(position)
             self._objects(position)
             self._effects(position)
+            self._unknown_calls(position)
         return [
             self._edge(upstream, downstream, *found)
             for (upstream, downstream), found in sorted(self.found.items(), key=lambda item: (item[0][1], item[0][0]))
@@ -277,6 +280,20 @@ class _Orders:
         if name in use.maybe:
             return f"may write {name}"
         return use.may[name]
+
+    def _unknown_calls(self, position: int) -> None:
+        """Keep calls of what is not known, which may use files, and cells that surely do in document order."""
+        use = self.uses[position]
+        if "files" in use.effects | use.looks:
+            for earlier in self.unknown:
+                self._add_if_new(earlier, position, "uses files, which the earlier cell may do by what it calls")
+            if "files" in use.effects:  # all that is above comes before, and what uses files below comes after
+                self.sure, self.unknown = [], []
+            self.sure.append(position)
+        elif "random" in use.hints:
+            for earlier in self.sure:
+                self._add_if_new(earlier, position, "may use files by what it calls, and the earlier cell does")
+            self.unknown.append(position)
 
     def _effects(self, position: int) -> None:
         use = self.uses[position]

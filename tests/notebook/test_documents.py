@@ -261,6 +261,19 @@ def test_settings_of_a_thread_are_those_of_all_cells_and_of_nobody_else(tmp_path
         assert (decimal.getcontext().prec, np.get_printoptions()["precision"]) == before
 
 
+@pytest.mark.parametrize("executor", ["local", "threads", "processes", "dask"])
+def test_a_cell_can_run_a_flow_of_its_own(tmp_path: Path, executor: str) -> None:
+    cells = [
+        "from flowbook import Flow, task",
+        "@task\ndef square(x):\n    return x * x",
+        "with Flow('inner') as flow:\n    squares = square.map([1, 2, 3])",
+        f"state = flow.run(executor={executor!r})\nlist(state.result[squares].result)",
+    ]
+    flow = Flow.from_notebook(written(tmp_path / "outer.ipynb", cells))
+    assert flow.run(show=False).is_successful(), flow.failures()
+    assert words(flow.executed().cells[-1]) == [("execute_result", "[1, 4, 9]")]
+
+
 def test_a_cell_can_make_a_task_of_asyncio_without_awaiting_it(tmp_path: Path) -> None:
     cells = [
         "import asyncio\n\nasync def later():\n    await asyncio.sleep(0.01)\n    print('later')\n    return 5",

@@ -185,6 +185,8 @@ def test_a_file_that_is_there_is_not_written_over_unasked(tmp_path: Path) -> Non
     assert script.read_text("utf-8") == "mine = 1\n"
     assert run_line("convert", str(notebook), str(script), "--force").exit_code == 0
     assert run_line("convert", str(notebook), str(tmp_path / "page.html")).exit_code == 2
+    shadowing = run_line("convert", str(notebook), str(tmp_path / "random.py"))
+    assert "in the place of Python's own module random" in " ".join(shadowing.output.split())
     assert run_line("convert", str(tmp_path / "missing.py"), str(tmp_path / "x.ipynb")).exit_code == 2
 
 
