@@ -73,6 +73,7 @@ class Desk:
         self._written: dict[str, float] = {}  # cells with new outputs, and since when
         self._begun: list[tuple[Any, str, float]] = []  # cells that run by hand, with those that they run themselves
         self._failed_inside: BaseException | None = None
+        self.live.told_late = self.touch
         self.tasks.book.watcher = self.follow
         self.tasks.book.shelf.changed = self._note_output
 
