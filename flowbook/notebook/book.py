@@ -462,7 +462,7 @@ class Notebook:
         left, changes = self._left_in(plan, places), {}
         for cell in cells:
             known, place = self._ended.get(cell.id), places[cell.id]
-            if known is not None and has_begun(known.state):
+            if known is not None and has_begun(known):
                 now = plan.changed_by(place)
                 changes[place] = None if known.changes is None or now is None else known.changes | now
                 if word := overtaken(known, left):

@@ -77,6 +77,7 @@ class Desk:
         self._begun: list[tuple[Any, str, float]] = []  # cells that run by hand, with those that they run themselves
         self._failed_inside: BaseException | None = None
         self._ended = 0.0  # when the run did, on the clock that only goes on
+        self.live.told_late = self.touch
         self.tasks.book.watcher = self.follow
         self.tasks.book.shelf.changed = self._note_output
 

@@ -113,11 +113,26 @@ class LiveInterpreter(Interpreter):
 
 
 class LiveRun(DocumentRun):
-    """One run of the open notebook; tells of outputs as they come."""
+    """One run of the open notebook; tells of outputs as they come.
+
+    Attributes:
+        late: called with a cell that ends when the run is over already, since it was cancelled; None until then.
+
+    """
 
     def __init__(self, document: Document, interpreter: LiveInterpreter, made: Callable[[str], Outputs]) -> None:
         super().__init__(document, interpreter)
         self.made = made
+        self.late: Callable[[CodeCell], object] | None = None
+
+    def run(self, cell: CodeCell, private: frozenset[str], given: Mapping[str, Any]) -> None:
+        """Run one cell."""
+        __tracebackhide__ = True
+        try:
+            super().run(cell, private, given)
+        finally:
+            if self.late is not None:
+                self.late(cell)
 
     def new_outputs(self, cell: CodeCell) -> Outputs:
         """Return where the outputs of a cell go."""
@@ -169,6 +184,7 @@ class LiveDocument:
         self._given_for: dict[str, str] = {}  # the tokens of the defaults that were there when they were given
         self._values: dict[str, tuple[int, Any]] = {}
         self._traces = Traces()
+        self.told_late: Callable[[], object] = int  # nobody is told
 
     # -- what the page tells -------------------------------------------------------------------------------------------
 
@@ -238,6 +254,12 @@ class LiveDocument:
         """Note that something was run in the kernel that is no cell of the notebook, as in a console."""
         self._traces.leave(changes_of(source), next(self._numbers))
 
+    @alone
+    def _ended_late(self, cell: CodeCell) -> None:
+        """Note that a cell has gone on after its run was over, and has changed names until now."""
+        self._traces.leave(self._changes_of(cell.id, cell.source), next(self._numbers))
+        self.told_late()
+
     def _changes_of(self, cell: str, source: str) -> frozenset[str] | None:
         """Return the names that a text of a cell changes, seen in its place in the document where it stands there."""
         document = self.document
@@ -289,7 +311,7 @@ class LiveDocument:
         changes: dict[int, frozenset[str] | None] = {}
         for at, cell in enumerate(document.cells):
             known = self.ended.get(cell.id)
-            if known is not None and has_begun(known.state):
+            if known is not None and has_begun(known):
                 now = plan.changed_by(at)
                 changes[at] = None if known.changes is None or now is None else known.changes | now
                 if name := overtaken(known, left):
@@ -363,6 +385,8 @@ class LiveDocument:
             return state
         finally:
             undo()
+            if isinstance(flow.last_document_run, LiveRun):
+                flow.last_document_run.late = self._ended_late
             if flow.last_run is not before:  # else it was refused, and nothing has run
                 self.remember(flow, kept)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Traces", "changes_of", "has_begun", "overtaken"]
 
 
-class _Ended(Protocol):
+class _Ending(Protocol):
     """How a cell ended: see `flowbook.notebook.live_document.Ended` and `flowbook.notebook.book.Ended`."""
 
     @property
@@ -30,6 +30,9 @@ class _Ended(Protocol):
 
     @property
     def changes(self) -> frozenset[str] | None: ...
+
+    @property
+    def started(self) -> float | None: ...
 
 
 class Traces:
@@ -51,13 +54,13 @@ class Traces:
         for name in {"*"} if names is None else names:
             self._left[name] = max(serial, self._left.get(name, 0))
 
-    def replace(self, before: _Ended, after: _Ended) -> None:
+    def replace(self, before: _Ending, after: _Ending) -> None:
         """Note that a cell has run with another text: what only its text before has changed is left behind."""
-        if has_begun(before.state):
+        if has_begun(before):
             gone = None if before.changes is None else before.changes - (after.changes or frozenset())
             self.leave(gone, before.serial)
 
-    def left(self, gone: Iterable[tuple[_Ended, frozenset[str]]] = ()) -> dict[str, int]:
+    def left(self, gone: Iterable[tuple[_Ending, frozenset[str]]] = ()) -> dict[str, int]:
         """Return the names that were changed by what does not stand in the notebook now, and when.
 
         Args:
@@ -67,12 +70,12 @@ class Traces:
         found = Traces()
         found._left.update(self._left)
         for ended, own in gone:
-            if has_begun(ended.state):
+            if has_begun(ended):
                 found.leave(None if ended.changes is None else ended.changes - own, ended.serial)
         return found._left
 
 
-def overtaken(ended: _Ended, left: Mapping[str, int]) -> str:
+def overtaken(ended: _Ending, left: Mapping[str, int]) -> str:
     """Return a name of those that a cell changed which something else has changed after it; "" when there is none."""
     if ended.serial < left.get("*", 0):
         return "everything"
@@ -80,9 +83,9 @@ def overtaken(ended: _Ended, left: Mapping[str, int]) -> str:
     return next((name for name in mine if ended.serial < left.get(name, 0)), "")
 
 
-def has_begun(state: State) -> bool:
-    """Tell whether a cell that ended so has run at all."""
-    return not isinstance(state, (TriggerFailed, Skipped, Cancelled))
+def has_begun(ended: _Ending) -> bool:
+    """Tell whether a cell that ended so has run at all; one that was cancelled may have done half of it."""
+    return ended.started is not None or not isinstance(ended.state, (TriggerFailed, Skipped, Cancelled))
 
 
 def changes_of(source: str) -> frozenset[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -252,3 +253,51 @@ def test_an_order_is_for_the_notebook_it_was_given_in(page: Page, shell: Interac
     assert shell.user_ns["made"] == "one"
     page.order(notebook="two.ipynb")
     assert shell.user_ns["made"] == "two"
+
+
+@pytest.mark.parametrize("basis", ["document", "tasks"])
+def test_a_cell_that_was_cancelled_has_changed_what_it_changed(page: Page, shell: InteractiveShell, basis: Any) -> None:
+    goes_on, is_there = threading.Event(), threading.Event()
+    shell.user_ns.update(goes_on=goes_on, is_there=is_there)
+    cells = ["x = [1]", "x.append(2)\nis_there.set()\ngoes_on.wait(10)\nx.append(3)", "y = list(x)"]
+    if basis == "tasks":
+        cells = [f"%%task {name}\n{cell}" for name, cell in zip("abc", cells, strict=True)]
+    page.show(*cells, basis=basis)
+
+    def cancel() -> None:
+        is_there.wait(10)
+        assert page.desk.run is not None
+        page.desk.run.cancel()
+
+    threading.Thread(target=cancel).start()
+    look = page.order()
+    assert of(look, "b").state == "Cancelled"
+    needing = "cell 2" if basis == "document" else "task b"
+    assert of(look, "a").again == f"{needing} needs x as before, and what ran since may have changed it"
+    goes_on.set()
+    page.order(from_failed=True)
+    assert shell.user_ns["y"] == [1, 2, 3]
+
+
+def test_a_cell_that_goes_on_after_its_run_was_cancelled_is_known_to_have_changed_names(
+    page: Page, shell: InteractiveShell
+) -> None:
+    waits = [threading.Event(), threading.Event()]
+    waits[1].set()
+    is_there, has_ended = threading.Event(), threading.Event()
+    shell.user_ns.update(waits=iter(waits), is_there=is_there)
+    page.desk.live.told_late = has_ended.set
+    page.show("wait = next(waits)\nis_there.set()\nwait.wait(10)\nx = id(wait)", "y = x")
+
+    def cancel() -> None:
+        is_there.wait(10)
+        assert page.desk.run is not None
+        page.desk.run.cancel()
+
+    threading.Thread(target=cancel).start()
+    page.order()
+    assert states(page.order(from_failed=True)) == {"a": "Success", "b": "Success"}
+    assert shell.user_ns["x"] == id(waits[1])
+    waits[0].set()
+    assert has_ended.wait(10)
+    assert "was changed by something" in of(page.look(), "a").again
