@@ -5,7 +5,7 @@ import { conversionText, convertible } from "../src/panel/conversion";
 import { barOf } from "../src/panel/controls";
 import type { DeskState } from "../src/panel/desk";
 import { emptyOf } from "../src/panel/empties";
-import { fieldError, firstError, parametersOf } from "../src/panel/fields";
+import { fieldError, firstError, isEdited, parametersOf, unsent } from "../src/panel/fields";
 import { canRetry, isLive, needsAttention, type Row, RowBook, shownOf, toResume } from "../src/panel/rows";
 import { historyOf, linksOf, othersText, plain, problemsTitle, sorted } from "../src/panel/story";
 import type { CellLook, Field, NodeCard, NodeLook, NotebookLook, Picture, RunLook, TaskDetails } from "../src/protocol";
@@ -204,6 +204,13 @@ test("a field says what it takes, and only what was typed is sent", () => {
   const fields = [field("integer"), field("text", { name: "token", value: "", required: true, hidden: true })];
   assert.equal(firstError(fields, new Map())?.field.name, "token");
   assert.deepEqual(parametersOf(fields, new Map([["token", "s3"], ["days", "30"]])), { token: "s3" });
+
+test("a text that a run has taken is no edit any more, so another value in the notebook is shown", () => {
+  const held = [field("integer", { value: "500" })];
+  const edits = unsent(held, new Map([["days", "500"], ["token", "s3"]]));
+  assert.deepEqual([...edits], [["token", "s3"]]);
+  assert.ok(!isEdited(field("integer", { value: "200" }), edits));
+});
 });
 
 test("the inspector tells the history, and why a task runs after another one", () => {

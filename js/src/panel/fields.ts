@@ -15,6 +15,12 @@ export function isEdited(field: Field, edits: Edits): boolean {
   return edit !== undefined && edit !== field.value;
 }
 
+/** What was typed without what the kernel holds by now: another value there is news, and not something to put back. */
+export function unsent(fields: readonly Field[], edits: Edits): Map<string, string> {
+  const held = new Map(fields.map((field) => [field.name, field.value]));
+  return new Map([...edits].filter(([name, text]) => held.get(name) !== text));
+}
+
 /** What is wrong with this text, in a sentence; "" when nothing is. The kernel reads it again, and has the last word. */
 export function fieldError(field: Field, text: string): string {
   if (text.trim() === "" && field.kind !== "text") return field.required ? `${field.name} is required.` : "";

@@ -4,7 +4,7 @@ import { clean } from "../measure";
 import type { Field } from "../protocol";
 import { setAttribute, setText } from "../touch";
 import { button, idOf, type Maker } from "./dom";
-import { fieldError, firstError, isEdited, isTrue, parametersOf, textOf, truths } from "./fields";
+import { fieldError, firstError, isEdited, isTrue, parametersOf, textOf, truths, unsent } from "./fields";
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
@@ -45,6 +45,7 @@ export class ParameterForm {
     }
     this.notebook = notebook;
     this.fields = fields;
+    this.edits = unsent(fields, this.edits);
     this.element.hidden = fields.length === 0;
     // A field of another kind needs another control; a new value of the same one does not, and keeps what was typed.
     const shape = JSON.stringify(fields.map(({ name, kind, choices, hidden }) => [name, kind, choices, hidden]));
