@@ -225,16 +225,19 @@ export function sentenceParts(model: Model): { subject: string; family: Family; 
   return { subject, family, rest: sentence.slice(subject.length) };
 }
 
-/** How the run stands, in one breath: "7 of 12 done, 1 failed: clean". */
+/** How the run stands, in one breath: "7 of 12 done, 1 failed: clean, 2 not run". */
 export function summary(model: Model): string {
   const failed: string[] = [];
+  let missed = 0;
   for (const look of model.looks.values()) {
-    if (familyOf(look.state) === "bad" || failedChildren(look) > 0) failed.push(clean(model.cards.get(look.node)?.name ?? ""));
+    if (look.state === "TriggerFailed") missed += 1;
+    else if (familyOf(look.state) === "bad" || failedChildren(look) > 0) failed.push(clean(model.cards.get(look.node)?.name ?? ""));
   }
   const named = failed.slice(0, 3).join(", ") + (failed.length > 3 ? " and more" : "");
   const bad = failed.length === 0 ? "" : `, ${failed.length} failed: ${named}`;
+  const rest = missed === 0 ? "" : `, ${missed} not run`;
   const end = isOver(model.flow) ? `${clean(model.picture?.flow ?? "Flow")} ended, ${model.flow.state}. ` : "";
-  return `${end}${progress(model)} done${bad}`;
+  return `${end}${progress(model)} done${bad}${rest}`;
 }
 
 const REQUESTED: Readonly<Record<Verb, string>> = {

@@ -157,6 +157,8 @@ test("the bar counts what is done and what failed", () => {
   const looks = [look(0, "Success", { ended: 2 }), look(1, "Failed", { ended: 3 }), look(2, "Running", { started: 3 }), look(3, "Pending")];
   const live = desk(notebook(GOOD, { run: "run-1" }), modelOf(looks, runLook("Running", { started: 1 })));
   assert.equal(barOf(live, rowsOf(live), undefined, 0).progress, "2/4, 1 failed");
+  const over = desk(notebook(cells("Failed", "TriggerFailed", "TriggerFailed", "Success"), { bundle: next() }));
+  assert.equal(barOf(over, rowsOf(over), undefined, 0).progress, "4/4, 1 failed, 2 not run");
   const fresh = desk(notebook(cells("", ""), { bundle: next() }));
   assert.equal(barOf(fresh, rowsOf(fresh), undefined, 0).progress, "4 tasks");
   assert.equal(barOf(fresh, rowsOf(fresh), undefined, 0).state, "Not run yet");
@@ -251,7 +253,7 @@ test("a conversion says how many cells it would change, and is offered where the
   assert.equal(convertible(look), 1);
   assert.equal(
     conversionText(look),
-    "1 cell gets %%task or %%flow on top; nothing runs, and undo takes it back in each cell. 1 cell stays as it is.",
+    "1 cell gets %%task on top, or %%flow where tagged parameters. Nothing runs; to take it back, undo in each cell. 1 cell stays as it is.",
   );
   assert.equal(convertible(notebook(converted, { basis: "tasks" })), 0);
 });

@@ -54,7 +54,8 @@ function running(state: DeskState): Pick<Bar, "state" | "family" | "progress" | 
   const { model } = state;
   const word = model.flow.paused ? "Paused" : clean(model.flow.state);
   const counts = familyCounts(model);
-  return { state: `${glyphOf(word)} ${word}`, family: familyOf(word), progress: progressText(doneOf(model), counts), counts };
+  const missed = model.counts.get("TriggerFailed") ?? 0;
+  return { state: `${glyphOf(word)} ${word}`, family: familyOf(word), progress: progressText(doneOf(model), counts, missed), counts };
 }
 
 function doneOf(model: Model): readonly [number, number] {
@@ -72,14 +73,15 @@ function resting(isStarting: boolean, rows: readonly Row[]): Pick<Bar, "state" |
   if (isStarting) return { state: "◌ Starting", family: "active", progress: tasks, counts: null };
   if (!rows.some((row) => row.look.state !== "")) return { state: "Not run yet", family: "waiting", progress: tasks, counts: null };
   const counts: Record<Family, number> = { good: 0, bad: 0, active: 0, warn: 0, waiting: 0 };
-  let done = 0;
+  let [done, missed] = [0, 0];
   for (const row of rows) {
     const isOld = row.dirty || row.stale;
     counts[isOld ? "warn" : familyOf(row.look.state)] += 1;
     if (isDone(row.look.state) && !isOld) done += 1;
+    if (row.look.state === "TriggerFailed" && !isOld) missed += 1;
   }
   const [word, family] = restingWord(counts, rows.length);
-  return { state: `${glyphOf(word) === "·" ? "◇" : glyphOf(word)} ${word}`, family, progress: progressText([done, rows.length], counts), counts };
+  return { state: `${glyphOf(word) === "·" ? "◇" : glyphOf(word)} ${word}`, family, progress: progressText([done, rows.length], counts, missed), counts };
 }
 
 function restingWord(counts: Readonly<Record<Family, number>>, total: number): readonly [string, Family] {
@@ -88,8 +90,10 @@ function restingWord(counts: Readonly<Record<Family, number>>, total: number): r
   return counts.good === total ? ["Success", "good"] : ["Not up to date", "warn"];
 }
 
-function progressText([done, total]: readonly [number, number], counts: Readonly<Record<Family, number>>): string {
-  return `${done}/${total}${counts.bad > 0 ? `, ${counts.bad} failed` : ""}`;
+/** What was not run because of a failure is no failure of its own to somebody who looks for what to mend. */
+function progressText([done, total]: readonly [number, number], counts: Readonly<Record<Family, number>>, missed: number): string {
+  const failed = counts.bad - missed;
+  return `${done}/${total}${failed > 0 ? `, ${failed} failed` : ""}${missed > 0 ? `, ${missed} not run` : ""}`;
 }
 
 function elapsedOf(state: DeskState, now: number): string {

@@ -15,7 +15,7 @@ export function conversionText(look: NotebookLook): string {
   const left = look.cells.length - count;
   const some = count === 1 ? "1 cell gets" : `${count} cells get`;
   const rest = left === 0 ? "" : left === 1 ? " 1 cell stays as it is." : ` ${left} cells stay as they are.`;
-  return `${some} %%task or %%flow on top; nothing runs, and undo takes it back in each cell.${rest}`;
+  return `${some} %%task on top, or %%flow where tagged parameters. Nothing runs; to take it back, undo in each cell.${rest}`;
 }
 
 export class Conversion {
