@@ -31,6 +31,12 @@ def test_help_names_the_headless_way() -> None:
     assert "--headless" in CliRunner().invoke(main, ["demo", "--help"]).output
 
 
+def test_each_example_of_the_help_of_convert_stands_on_a_line_of_its_own() -> None:
+    lines = CliRunner().invoke(main, ["convert", "--help"]).output.splitlines()
+    assert "  flowbook convert report.ipynb report.py" in lines
+    assert "  flowbook convert report.py report.ipynb" in lines
+
+
 def test_a_wrong_month_is_refused_with_the_rule() -> None:
     result = CliRunner().invoke(main, ["demo", "--headless", "--month", "13"])
     assert result.exit_code == 2

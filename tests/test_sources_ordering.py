@@ -329,7 +329,7 @@ def test_names_made_by_hand_will_do() -> None:
         (["y = len(x)", "go(x)"], "may change x by calling go(), which the earlier cell reads"),
         (["print(x)", "del x"], "deletes x, which the earlier cell reads"),
         (["x.go()", "y = len(x)"], "reads x, and the earlier cell may change x by calling x.go()"),
-        (["import a", "exec(t)"], "runs after all cells above, since it exec() runs text as code"),
+        (["import a", "exec(t)"], "runs after all cells above: exec() runs text as code"),
     ],
 )
 def test_reasons_are_sentences(cells: list[str], reason: str) -> None:

@@ -15,12 +15,15 @@ from flowbook.engine.places import place_of
 from flowbook.errors import shown
 from flowbook.events import event_of
 from flowbook.states import Cancelled, Failed, Paused, Pending, Retrying, Skipped, State, Success, TriggerFailed
+from flowbook.triggers import all_successful
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowbook.engine.runner import Runner
     from flowbook.events import Event
 
-__all__ = ["Story", "root_cause", "sentence", "tell"]
+__all__ = ["Story", "missed", "root_cause", "sentence", "tell"]
 
 
 @dataclass(frozen=True)
@@ -142,12 +145,29 @@ def _kept(runner: Runner, task: int) -> str:
 def _kept_from_running(runner: Runner, task: int, state: State) -> str:
     names = _decided(runner, task)
     verdict = runner.machine.verdicts[task]
+    if missed(runner, task):
+        return f"It did not run, since {_decided(runner, task, _IN_WORDS)}"
     if isinstance(state, Skipped):
         return f"It was left out because {names}" if names else f"It was left out. {verdict.reason}"
     is_own_trouble = isinstance(state.result, Exception)  # the trigger itself raised
     if names and not is_own_trouble:
         return f"It did not run: its trigger {_trigger(runner.plan.described[task])} saw {names}"
     return f"It did not run. {verdict.reason}"
+
+
+def missed(runner: Runner, task: int) -> str:
+    """Return "It needs cell 3." for a cell that did not run since what it needs did not end well; else "".
+
+    Whoever wrote the cell has chosen no trigger, and need not know that there are any.
+    """
+    described, verdict = runner.plan.described[task], runner.machine.verdicts.get(task)
+    is_kept = verdict is not None and not verdict.passed and bool(verdict.decided_by)
+    if not is_kept or not getattr(described, "cell_id", "") or _trigger(described) != all_successful.__name__:
+        return ""
+    edges = dict.fromkeys(verdict.decided_by if verdict is not None else ())
+    numbers = dict.fromkeys(number for edge in edges for number in upstream_numbers(runner.machine, task, edge))
+    names = [shown(runner.plan.called(number), 40)[1:-1] for number in numbers]
+    return f"It needs {', '.join(names[:_DECIDED])}{' and more' if len(names) > _DECIDED else ''}."
 
 
 def _waiting(runner: Runner, task: int, state: Pending) -> str:
@@ -182,6 +202,13 @@ def _waiting(runner: Runner, task: int, state: Pending) -> str:
 # How many tasks a sentence names; more would not be read.
 _NAMED = 4
 _DECIDED = 3
+# How cells of a notebook ended, where a sentence goes on.
+_IN_WORDS = {
+    "TriggerFailed": "did not run",
+    "Cancelled": "was cancelled",
+    "Skipped": "was left out",
+    "Failed": "failed",
+}
 
 
 def _trigger(task: object) -> str:
@@ -215,7 +242,7 @@ def _ended(words: str) -> str:
     return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
-def _decided(runner: Runner, task: int) -> str:
+def _decided(runner: Runner, task: int, ended: Mapping[str, str] | None = None) -> str:
     """Return "read_weather Failed (HTTPError: 503)" for the upstream tasks that decided, at most three."""
     machine = runner.machine
     verdict = machine.verdicts.get(task)
@@ -227,7 +254,8 @@ def _decided(runner: Runner, task: int) -> str:
         for number in numbers:
             state = machine.states[number]
             detail = f" ({_error(state)})" if isinstance(state, Failed) and not isinstance(state, TriggerFailed) else ""
-            words.append(f"{runner.plan.called(number)[:60]} {type(state).__name__}{detail}")
+            name = type(state).__name__
+            words.append(f"{runner.plan.called(number)[:60]} {(ended or {}).get(name, name)}{detail}")
     distinct = list(dict.fromkeys(words))
     more = f" and {len(distinct) - _DECIDED} more" if len(distinct) > _DECIDED else ""
     return ", ".join(distinct[:_DECIDED]) + more

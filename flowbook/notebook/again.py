@@ -49,7 +49,7 @@ class Again:
     True
     >>> again.follow()
     >>> again.reasons
-    {1: 'its text has changed', 0: 'x, which two needs, was changed since'}
+    {1: 'its text has changed', 0: 'two needs x as before, and what ran since may have changed it'}
 
     """
 
@@ -113,11 +113,12 @@ class Again:
         if self.comes_first(up):
             return ""
         if opaque := self.uses[up].opaque or self.uses[down].opaque:
-            return f"{called} is run, and one of the two {opaque}"
+            return f"{called} is run, and one of the two may do anything: {opaque}"
         if hidden := _OF_THE_PROCESS & set(names):
             return f"{called} is run, and needs the same {', '.join(sorted(hidden))}"
         if changed := damaged & set(names):
-            return f"{', '.join(sorted(changed))}, which {called} needs, was changed since"
+            it = "it" if len(changed) == 1 else "them"
+            return f"{called} needs {', '.join(sorted(changed))} as before, and what ran since may have changed {it}"
         if not names and down in self.changes:
             return f"{called} may have changed an object of it"
         return ""

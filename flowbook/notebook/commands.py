@@ -107,12 +107,14 @@ def explain(notebook: Path) -> None:
 @click.argument("target", type=_NOTEBOOK)
 @click.option("--force", is_flag=True, help="Write over TARGET when it is there already.")
 def convert(source: Path, target: Path, force: bool) -> None:  # noqa: FBT001 - click gives it by name
-    r"""Write the notebook SOURCE as a script, or the script SOURCE as a notebook; nothing is run.
+    """Write the notebook SOURCE as a script, or the script SOURCE as a notebook; nothing is run.
 
     \b
-    flowbook convert report.ipynb report.py     functions with @task, and the flow that runs them to the same end
-    flowbook convert report.py report.ipynb     each of them a cell; a script made by convert is that notebook again
-    """
+    flowbook convert report.ipynb report.py
+        functions with @task, and the flow that runs them to the same end
+    flowbook convert report.py report.ipynb
+        each of them a cell; a script made by convert is that notebook again
+    """  # noqa: D301 - click looks for the character itself
     kinds = source.suffix.lower(), target.suffix.lower()
     if kinds not in {(".ipynb", ".py"), (".py", ".ipynb")}:
         _refuse(f"{source} to {target}: one of the two is a notebook (.ipynb), and the other one a script (.py).")

@@ -49,6 +49,9 @@ __all__ = ["Desk", "open_desk", "run_orders"]
 _LIGHT = 20_000
 _HEAVY_PAUSE = 2.0
 _A_SECOND = 500_000
+# How long after the end of a run (seconds) a page that comes is told what its cells have shown: it was loaded again in
+# the middle, from a file that has none of it. Later, what a page shows is what a person saved or cleared.
+_MISSED = 60.0
 
 
 class Desk:
@@ -74,6 +77,7 @@ class Desk:
         self._begun: list[tuple[Any, str, float]] = []  # cells that run by hand, with those that they run themselves
         self._failed_inside: BaseException | None = None
         self.live.told_late = self.touch
+        self._ended = 0.0  # when the run did, on the clock that only goes on
         self.tasks.book.watcher = self.follow
         self.tasks.book.shelf.changed = self._note_output
 
@@ -90,7 +94,7 @@ class Desk:
     def joined(self) -> None:
         """Tell a page that came during a run, or was loaded again, what cells have printed and shown in it before."""
         run = self.run
-        if run is not None and not run.state.is_finished():
+        if run is not None and (not run.state.is_finished() or time.monotonic() < self._ended + _MISSED):
             for task in run.runner.plan.tasks:
                 self._note_output(str(getattr(task, "cell_id", "")))
 
@@ -126,7 +130,7 @@ class Desk:
             given = run.runner.parameters if run else {}
             fields = tuple(fields_of(run.flow, lambda name: given.get(name, ...))) if run else ()
             name, run_id = (run.flow.name, run.id) if run else ("", "")
-            return NotebookLook(self.seq, at, basis, name, run_id, None, (), fields=fields)
+            return NotebookLook(self.seq, at, asked.name, basis, name, run_id, None, (), fields=fields)
         if basis == "document":
             flow: Flow | None = self.live.flow
             cells = document_looks(self.live)
@@ -137,12 +141,15 @@ class Desk:
             problems, reasons = self.tasks.problems(), self.tasks.reasons()
             chosen = self.tasks.chosen
         if flow is None:
-            return NotebookLook(self.seq, at, basis, self.tasks.name, "", None, tuple(cells), tuple(problems))
+            return NotebookLook(
+                self.seq, at, asked.name, basis, self.tasks.name, "", None, tuple(cells), tuple(problems)
+            )
         is_shown = self.run is not None and self.run.flow is flow
         run_id = self.run.id if self.run is not None else ""
         return NotebookLook(
             self.seq,
             at,
+            asked.name,
             basis,
             flow.name,
             run_id,
@@ -256,6 +263,8 @@ class Desk:
         self.touch()
 
         def changed(run: FlowRun) -> None:
+            if run.state.is_finished():
+                self._ended = time.monotonic()
             hub.settle(viewing, ended=run.state.is_finished())
             self.touch()
 

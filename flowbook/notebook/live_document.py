@@ -25,7 +25,7 @@ from flowbook.notebook.outputs import Outputs, current_outputs
 from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken
-from flowbook.states import Success
+from flowbook.states import Success, TriggerFailed
 from flowbook.view.feed import Feed
 
 if TYPE_CHECKING:
@@ -400,10 +400,10 @@ class LiveDocument:
         for number, task in enumerate(run.runner.plan.tasks):
             if not isinstance(task, DocumentTask) or task not in again or not states[task].is_finished():
                 continue
-            look = looks[number]
+            look, state = looks[number], states[task]
             ended = Ended(
                 task.cell.source,
-                states[task],
+                TriggerFailed(look.message) if isinstance(state, TriggerFailed) else state,
                 next(self._numbers),
                 self._serials(flow.upstream_tasks(task)),
                 look.attempt,

@@ -156,11 +156,13 @@ def document_problems(live: LiveDocument) -> list[Problem]:
     made: set[str] = set(vars(builtins)) | (set(live.shell.user_ns) - left)
     last = {name: cell for cell in live.document.cells for name in cell.names.writes | cell.names.maybe_writes}
     found: list[Problem] = []
+    may_be_made = False  # by a cell above whose text does not tell what it makes, as that of `%run helper.py`
     for cell in live.document.cells:
+        if may_be_made and cell.names.opaque is None:
+            made |= cell.names.reads
         found += _problems_of(cell, made, last, left)
         made |= cell.names.writes | cell.names.maybe_writes | set(cell.names.imports)
-        if cell.names.opaque is not None:
-            made |= cell.names.reads | last.keys()  # it may have made anything
+        may_be_made = may_be_made or cell.names.opaque is not None
     return sorted(found, key=lambda problem: not problem.grave)
 
 
@@ -172,7 +174,7 @@ def _problems_of(
         yield Problem(cell.id, f"{called} cannot run: {cell.problem}.", True, cell.problem.lineno)
         return
     if cell.names.opaque is not None:
-        text = f"{called} keeps its place among all cells, since it {cell.names.opaque}."
+        text = f"{called} keeps its place among all cells: {cell.names.opaque}."
         yield Problem(cell.id, text, False)
         return
     for name in sorted(cell.names.reads - made):

@@ -44,7 +44,7 @@ def refuse_input(prompt: Any = "", *_: Any, called: str = "input") -> str:
     """
     msg = (
         f"{called}({str(prompt)[:60]!r}) asks a person, and nobody is there when a notebook runs as a flow. "
-        "Make it a parameter: tag a cell `parameters`, and give it with -p name=value."
+        "Make it a parameter: tag a cell `parameters`, and give it a value in the panel or with -p name=value."
     )
     raise RuntimeError(msg)
 

@@ -263,7 +263,7 @@ class Notebook:
             elif name == PLOT:
                 uses.effects.add("plot")
             else:
-                uses.may.setdefault(name, f"may change {name}, which shares an object with what it changes")
+                uses.may.setdefault(name, f"may change {name} (through an object that it may share)")
 
     def _is_fixed(self, name: str) -> bool:
         """Whether a name stands for a function, a class, a module, a number or a text: a use does not change it."""

@@ -205,10 +205,10 @@ class _Orders:
         start = 0 if self.barrier is None else self.barrier
         if reason is not None:
             for earlier in range(start, position):
-                self._add(earlier, position, "", f"runs after all cells above, since it {reason}")
+                self._add(earlier, position, "", f"runs after all cells above: {reason}")
         elif self.barrier is not None:
             why = self.uses[self.barrier].opaque
-            self._add(self.barrier, position, "", f"runs after the earlier cell, which {why}")
+            self._add(self.barrier, position, "", f"runs after the earlier cell: {why}")
         if reason is not None:
             self.barrier = position
 

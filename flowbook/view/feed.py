@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.lazy import by_reference
-from flowbook.engine.story import sentence
+from flowbook.engine.story import missed, sentence
 from flowbook.events import FLOW, Log, Spread
 from flowbook.redaction import MASK
 from flowbook.states import (
@@ -217,8 +217,8 @@ class Feed:
             self._previews |= {number: self._preview(number, node.state) for number, node in enumerate(self._nodes)}
             for family in self._families.values():
                 family.remember()  # before any result goes: a secret is known by being the same object
-            for node in self._nodes:
-                node.state = None if node.state is None else type(node.state)(self._message(node.state))
+            for number, node in enumerate(self._nodes):
+                node.state = None if node.state is None else type(node.state)(self._message(number, node.state))
             for family in self._families.values():
                 family.close()
             self.runner = None
@@ -245,7 +245,7 @@ class Feed:
         return NodeLook(
             number,
             type(node.state).__name__,
-            self._message(node.state),
+            self._message(number, node.state),
             node.attempt,
             node.started,
             node.ended,
@@ -257,7 +257,7 @@ class Feed:
         counts = family.counted()
         number, width, started = family.parent, family.width, family.started
         if node.state is not None and not isinstance(node.state, Pending):
-            name, message = type(node.state).__name__, self._message(node.state)
+            name, message = type(node.state).__name__, self._message(number, node.state)
             return NodeLook(number, name, message, 0, started, node.ended, node.due, "", width, counts)
         name = family.state_name()
         due = family.next_due() if name in {"Retrying", "Scheduled", "Paused"} else None
@@ -283,9 +283,9 @@ class Feed:
             self._families[secret].holds(result) for secret in self._secrets if secret in self._families
         )
 
-    @staticmethod
-    def _message(state: State) -> str:
-        return brief(state.message)
+    def _message(self, number: int, state: State) -> str:
+        runner = self.runner if isinstance(state, TriggerFailed) else None
+        return (missed(runner, number) if runner is not None else "") or brief(state.message)
 
     def _why(self) -> str:
         """Return the sentence for below the picture: of the gravest trouble there is now, the first of its kind.

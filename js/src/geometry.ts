@@ -17,7 +17,7 @@ export interface Drawing {
   readonly nodes: ReadonlyMap<number, Box>;
   /** The room of each edge, by its number. */
   readonly edges: ReadonlyMap<number, Box>;
-  /** Equal for drawings that have everything in the same place, whatever their states. */
+  /** Equal for drawings that have everything in the same place under the same name, whatever their states. */
   readonly shape: string;
 }
 
@@ -53,13 +53,21 @@ const SHAPES: readonly (readonly [string, readonly string[]])[] = [
   ["fb-line", ["d"]],
 ];
 
-/** Places, sizes and lines, in order. */
+/** Words that no state changes: what a task is called, and what flows along an edge. */
+const NAMES: readonly string[] = ["fb-name", "fb-label"];
+
+/** Places, sizes, lines and names, in order. */
 function shapeOf(mark: Mark, shape: string[] = []): string[] {
   for (const [name, attributes] of SHAPES) {
     if (hasClass(mark, name)) shape.push(...attributes.map((attribute) => mark.attributes.get(attribute) ?? ""));
   }
+  if (NAMES.some((name) => hasClass(mark, name))) shape.push(JSON.stringify(textOf(mark)));
   for (const child of mark.children) if (typeof child !== "string") shapeOf(child, shape);
   return shape;
+}
+
+function textOf(mark: Mark): string {
+  return mark.children.map((child) => (typeof child === "string" ? child : textOf(child))).join("");
 }
 
 function isStatic(mark: Mark): boolean {

@@ -88,7 +88,7 @@ export class Painter {
     this.shown.add(element);
   }
 
-  /** Whether another drawing has everything in the same place. */
+  /** Whether another drawing has everything in the same place, under the same name. */
   fits(other: Drawing): boolean {
     return other.shape === this.drawing.shape;
   }

@@ -86,4 +86,7 @@ test("two drawings that differ in their states only have the same shape", () => 
   const shape = (svg: string): string => crop(readPicture(svg)).shape;
   assert.equal(shape(ended), shape(picture.svg));
   assert.notEqual(shape(picture.svg.replace("translate(24,", "translate(25,")), shape(picture.svg));
+  const name = /class="fb-name"[^>]*>[^<]+/;
+  assert.match(picture.svg, name);
+  assert.notEqual(shape(picture.svg.replace(name, (text) => `${text.slice(0, -1)}_`)), shape(picture.svg));
 });

@@ -452,3 +452,40 @@ def test_a_name_that_only_a_deleted_cell_made_is_missed_though_the_kernel_has_it
     page.desk.asked = Document(page.name, "document", both[1:])
     (problem,) = page.look().problems
     assert problem.text == "cell 1 reads x, which is only left from code that is not in the notebook any more."
+
+
+def test_a_name_is_not_missed_below_a_cell_that_may_make_any(page: Page) -> None:
+    cells = ["x = nowhere", "%run helper.py", "print(GREETING)"]
+    told = page.show(*cells).problems
+    assert [(problem.cell, problem.grave) for problem in told] == [("a", True), ("b", False)]
+
+
+def test_a_page_that_was_loaded_again_while_a_run_ended_is_told_what_its_cells_have_shown(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.show("1 + 1")
+    page.order()
+    again = Page(page.desk)
+    hub.link("again", again)
+    assert "2" in again.wait(CellOutputs).outputs
+    monkeypatch.setattr(desks, "_MISSED", -1.0)  # a minute later what the file holds is what a person has saved
+    later = Page(page.desk)
+    hub.link("later", later)
+    later.desk.touch()
+    later.wait(NotebookLook)
+    assert not [one for one in later.heard if isinstance(one, CellOutputs)]
+    hub.unlink("again")
+    hub.unlink("later")
+
+
+def test_a_cell_that_was_not_run_says_in_plain_words_what_it_needs(page: Page) -> None:
+    page.show("x = 1 / 0", "y = x", "z = y")
+    told = {cell.cell: (cell.state, cell.message) for cell in page.order().cells}
+    assert told["b"] == ("TriggerFailed", "It needs cell 1.")
+    assert told["c"] == ("TriggerFailed", "It needs cell 2.")
+    run = page.desk.run
+    assert run is not None
+    words = [str(run.story(task).why) for task in run.runner.plan.tasks]
+    assert words[1] == "It did not run, since cell 1 failed (ZeroDivisionError: division by zero)."
+    assert words[2] == "It did not run, since cell 2 did not run."
+    assert run.flow.to_text().count("It needs cell") == 2
