@@ -181,6 +181,7 @@ class LiveDocument:
         self._interpreter: LiveInterpreter | None = None
         self._numbers = itertools.count(1)
         self._chosen: dict[str, Any] = {}
+        self._given_for: dict[str, str] = {}  # the tokens of the defaults that were there when they were given
         self._values: dict[str, tuple[int, Any]] = {}
         self._traces = Traces()
         self.told_late: Callable[[], object] = int  # nobody is told
@@ -208,8 +209,18 @@ class LiveDocument:
         document = document_of(node, Path(name))
         if self.document is not None and _is_same(document, self.document):
             return
+        defaults = document.parameters
+        self._let_go(
+            [name for name, was in self._given_for.items() if name in defaults and token(defaults[name]) != was]
+        )
         self.document = document
         self.flow = flow_of_document(document, kind=self._empty_flow) if document.cells else None
+
+    def _let_go(self, names: Iterable[str]) -> None:
+        """Forget what was given for parameters: since then a person has written, or run, what the notebook says."""
+        for name in names:
+            self._chosen.pop(name, None)
+            self._given_for.pop(name, None)
 
     def _empty_flow(self, name: str, document: Document) -> LiveFlow:
         return LiveFlow(name, document, self._new_run)
@@ -232,6 +243,8 @@ class LiveDocument:
         doubt = "it was run by hand, on names that were not as above it any more" if above else ""
         self.outputs.pop(cell, None)  # those are in the page, and nowhere else
         task = self._task_of(cell)
+        if task is not None and task.cell.is_parameters:
+            self._let_go(task.cell.names.writes)
         upstream = self._serials(self.flow.upstream_tasks(task)) if self.flow is not None and task is not None else {}
         changes = self._changes_of(cell, source)
         self._note(cell, Ended(source, state, next(self._numbers), upstream, 1, started, at, changes, doubt))
@@ -420,6 +433,7 @@ class LiveDocument:
     def _parameters(self, flow: Flow, given: Mapping[str, Any]) -> dict[str, Any]:
         self._chosen.update(given)
         known = {task.name: task for task in flow.parameters()}
+        self._given_for.update({name: token(known[name].default) for name in given if name in known})
         for name, parameter in known.items():
             value = self._chosen.get(name, parameter.default)
             before = self._values.get(name)

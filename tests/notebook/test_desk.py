@@ -184,6 +184,23 @@ def test_parameters_are_a_form_and_its_values_stand_until_others_are_given(page:
     assert page.look().fields[0].value == "30"
 
 
+def test_a_given_value_goes_when_a_person_writes_another_default_or_runs_the_cell(
+    page: Page, shell: InteractiveShell
+) -> None:
+    tags, rest = {0: ("parameters",)}, "y = days * 2"
+    page.show("days = 7\nmode = 'fast'", rest, tags=tags)
+    page.order(parameters={"days": "30", "mode": "slow"})
+    page.show("days = 7\nmode =", rest, tags=tags)  # in the middle of typing
+    look = page.show("days = 7\nmode = 'fast'", rest, tags=tags)
+    assert [field.value for field in look.fields] == ["30", "slow"]
+    look = page.show("days = 8\nmode = 'fast'", rest, tags=tags)
+    assert [field.value for field in look.fields] == ["8", "slow"]
+    page.order()
+    assert shell.user_ns["y"] == 16
+    shell.run_cell("days = 8\nmode = 'fast'", cell_id="a")
+    assert [field.value for field in page.look().fields] == ["8", "fast"]
+
+
 def test_what_would_go_wrong_is_told_before_anything_runs(page: Page) -> None:
     look = page.show("print(nowhere)", "x = = 1", "y = later", "later = 1", "exec('q = 1')")
     told = {problem.cell: problem for problem in look.problems}
