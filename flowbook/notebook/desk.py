@@ -76,8 +76,8 @@ class Desk:
         self._written: dict[str, float] = {}  # cells with new outputs, and since when
         self._begun: list[tuple[Any, str, float]] = []  # cells that run by hand, with those that they run themselves
         self._failed_inside: BaseException | None = None
-        self._ended = 0.0  # when the run did, on the clock that only goes on
         self.live.told_late = self.touch
+        self._ended = 0.0  # when the run did, on the clock that only goes on
         self.tasks.book.watcher = self.follow
         self.tasks.book.shelf.changed = self._note_output
 
@@ -130,7 +130,7 @@ class Desk:
             given = run.runner.parameters if run else {}
             fields = tuple(fields_of(run.flow, lambda name: given.get(name, ...))) if run else ()
             name, run_id = (run.flow.name, run.id) if run else ("", "")
-            return NotebookLook(self.seq, at, basis, name, run_id, None, (), fields=fields)
+            return NotebookLook(self.seq, at, asked.name, basis, name, run_id, None, (), fields=fields)
         if basis == "document":
             flow: Flow | None = self.live.flow
             cells = document_looks(self.live)
@@ -141,12 +141,15 @@ class Desk:
             problems, reasons = self.tasks.problems(), self.tasks.reasons()
             chosen = self.tasks.chosen
         if flow is None:
-            return NotebookLook(self.seq, at, basis, self.tasks.name, "", None, tuple(cells), tuple(problems))
+            return NotebookLook(
+                self.seq, at, asked.name, basis, self.tasks.name, "", None, tuple(cells), tuple(problems)
+            )
         is_shown = self.run is not None and self.run.flow is flow
         run_id = self.run.id if self.run is not None else ""
         return NotebookLook(
             self.seq,
             at,
+            asked.name,
             basis,
             flow.name,
             run_id,

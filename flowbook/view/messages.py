@@ -324,11 +324,12 @@ class NotebookLook:
 
     `basis` tells what the flow is made of: the task cells, the whole document, or nothing yet. `run` is the latest run
     ("" before the first). `bundle` is the flow as it would run next; it is null while the picture of `run` shows the
-    same.
+    same. `notebook` is the name of the `Document` that is told of: several may have one kernel.
     """
 
     seq: int
     at: float
+    notebook: str
     basis: Basis
     flow: str
     run: str

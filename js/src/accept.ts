@@ -80,7 +80,7 @@ function isChildren(data: Loose): boolean {
 }
 
 function isNotebook(data: Loose): boolean {
-  const isPlaced = isNumber(data["seq"]) && isNumber(data["at"]) && isText(data["basis"]) && isText(data["flow"]);
+  const isPlaced = isNumber(data["seq"]) && isNumber(data["at"]) && isText(data["notebook"]) && isText(data["basis"]) && isText(data["flow"]);
   if (!isPlaced || !(data["bundle"] === null || acceptBundle(data["bundle"]) !== null)) return false;
   const areListed = isListOf(data["cells"], isCellLook) && isListOf(data["problems"], isProblem);
   return areListed && isListOf(data["fields"], isField) && isListOf(data["reasons"], isReason);

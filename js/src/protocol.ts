@@ -208,6 +208,7 @@ export interface NotebookLook {
   readonly type: "notebook";
   readonly seq: number;
   readonly at: number;
+  readonly notebook: string;
   readonly basis: "nothing" | "tasks" | "document";
   readonly flow: string;
   readonly run: string;

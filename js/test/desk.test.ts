@@ -34,7 +34,7 @@ function cellLook(cell: string, node: number, state = "", more: Partial<CellLook
 
 function notebookLook(seq: number, cells: readonly CellLook[], more: Partial<NotebookLook> = {}): NotebookLook {
   const lists = { problems: [], fields: [], reasons: [] };
-  return { type: "notebook", seq, at: 100, basis: "document", flow: "flights", run: "", bundle: null, cells, ...lists, ...more };
+  return { type: "notebook", seq, at: 100, notebook: "flights.ipynb", basis: "document", flow: "flights", run: "", bundle: null, cells, ...lists, ...more };
 }
 
 /** A picture whose nodes are the given cells, in this order. */

@@ -245,7 +245,7 @@ export class FakeDesk implements Desk {
     const bundle = bundleOf({ cards: this.scene.cards, picture: { ...this.scene.picture, run: "" } }, { ...idle.snapshot(), run: "", nodes: [] }, false);
     const problems = (this.wishes.problems ?? []).filter((problem) => !this.edited.has(problem.cell));
     return {
-      type: "notebook", seq: this.heard.length, at: seconds(), basis: "document", flow: "flights", run: hasRun ? this.runName() : "",
+      type: "notebook", seq: this.heard.length, at: seconds(), notebook: "flights.ipynb", basis: "document", flow: "flights", run: hasRun ? this.runName() : "",
       bundle: hasRun && this.dirty.size === 0 ? null : bundle,
       cells: [...this.scene.cards.map((card) => this.cell(card, hasRun)), ...OTHERS],
       problems, fields: this.wishes.fields ?? [], reasons: this.reasons(),

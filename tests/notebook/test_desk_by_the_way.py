@@ -272,8 +272,8 @@ def test_a_cell_that_was_cancelled_has_changed_what_it_changed(page: Page, shell
     threading.Thread(target=cancel).start()
     look = page.order()
     assert of(look, "b").state == "Cancelled"
-    needing = "cell 2" if basis == "document" else "task b"
-    assert of(look, "a").again == f"{needing} needs x as before, and what ran since may have changed it"
+    called = "cell 2" if basis == "document" else "task b"
+    assert of(look, "a").again == f"{called} needs x as before, and what ran since may have changed it"
     goes_on.set()
     page.order(from_failed=True)
     assert shell.user_ns["y"] == [1, 2, 3]

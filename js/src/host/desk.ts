@@ -381,6 +381,7 @@ export class NotebookDesk implements Desk {
   }
 
   private hearLook(look: NotebookLook): void {
+    if (look.notebook !== this.title) return; // another notebook has the same kernel
     if (this.look !== null && look.seq < this.look.seq) return;
     this.question += 1; // answered
     const before = this.look;
