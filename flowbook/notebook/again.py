@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from flowbook.sources import CellNames, Dependency, shared_cells
+from flowbook.sources import CellNames, CellSyntaxError, Dependency, analyse, shared_cells
 from flowbook.sources.notebook import Notebook
 
 if TYPE_CHECKING:
@@ -68,6 +68,20 @@ class Again:
         if uses.opaque is not None and not uses.opaque.startswith("from "):
             return None
         return frozenset(uses.changing())
+
+    def changed_before(self, position: int, reached: str) -> frozenset[str] | None:
+        """Return the names that a cell changed which did not come to its end; None when that cannot be told.
+
+        Args:
+            position: of the cell.
+            reached: the part of its text that was run, see `flowbook.notebook.traces.reached`.
+
+        """
+        try:
+            names = [*self.names[:position], analyse(reached), *self.names[position + 1 :]]
+        except CellSyntaxError:
+            return self.changed_by(position)
+        return Again(names, self.titles, self.dependencies).changed_by(position)
 
     def comes_first(self, position: int) -> bool:
         """Tell whether a cell only sets the scene, so that it can be run at any time before all others."""

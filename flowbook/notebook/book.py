@@ -15,7 +15,7 @@ from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.locking import alone
 from flowbook.notebook.settings import Settings, read_settings
 from flowbook.notebook.shelf import Shelf
-from flowbook.notebook.traces import Traces, has_begun, overtaken
+from flowbook.notebook.traces import Traces, has_begun, overtaken, reached
 from flowbook.notebook.versions import Problem, problems
 from flowbook.sources import CellSyntaxError, analyse, dependencies
 from flowbook.states import State, Success
@@ -353,7 +353,10 @@ class Notebook:
             if isinstance(task, CellTask) and task not in kept and ended.is_finished():
                 upstream = self._serials(whole, whole.upstream_tasks(task))
                 times = (look.attempt, look.started, look.ended)
-                changes = plan[0].changed_by(plan[1][task.cell.id])
+                place, error = plan[1][task.cell.id], ended.result if ended.is_failed() else None
+                changes = plan[0].changed_by(place)
+                if isinstance(error, BaseException) and look.attempt <= 1:
+                    changes = plan[0].changed_before(place, reached(task.cell.code, error, task.cell.filename))
                 made = Ended(task.cell.code, ended, next(self._endings), upstream, run, task, *times, changes, doubt)
                 before = self._ended.get(task.cell.id)
                 if before is not None and before.code != made.code:
@@ -463,8 +466,7 @@ class Notebook:
         for cell in cells:
             known, place = self._ended.get(cell.id), places[cell.id]
             if known is not None and has_begun(known):
-                now = plan.changed_by(place)
-                changes[place] = None if known.changes is None or now is None else known.changes | now
+                changes[place] = known.changes
                 if word := overtaken(known, left):
                     plan.add(place, f"{word} was changed by something that is not in the flow any more")
             if cell.id not in kept:

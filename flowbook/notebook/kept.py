@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 import flowbook
 from flowbook.errors import FlowError
-from flowbook.notebook.again import again_in
+from flowbook.notebook.again import Again, again_in
 from flowbook.notebook.outputs import Outputs, remember
+from flowbook.notebook.traces import reached
 from flowbook.sources import temporaries
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def keep(flow: DocumentFlow, given: Mapping[str, Any]) -> None:
         return
     began = {at for at, cell in enumerate(cells) if cell.id in run.outputs}
     plan = again_in(flow.document)
-    plan.changes = {at: plan.changed_by(at) for at in began}
+    plan.changes = {at: _changed(flow, plan, at) for at in began}
     for at, cell in enumerate(cells):
         if at not in began or cell.id in run.errors:
             plan.add(at, "it did not end well")
@@ -128,6 +129,15 @@ def keep(flow: DocumentFlow, given: Mapping[str, Any]) -> None:
         ],
     }
     write_private(kept_file(flow.document.path), json.dumps(header).encode() + b"\n" + blob)
+
+
+def _changed(flow: DocumentFlow, plan: Again, at: int) -> frozenset[str] | None:
+    """Return the names that a cell has changed; of one that failed, until it did."""
+    run, cell = flow.last_document_run, flow.document.cells[at]
+    error = run.errors.get(cell.id) if run is not None else None
+    if run is None or error is None:
+        return plan.changed_by(at)
+    return plan.changed_before(at, reached(cell.source, error, run.interpreter.filename(cell.number)))
 
 
 class _Pickler(pickle.Pickler):

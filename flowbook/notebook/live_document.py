@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
 from flowbook.hashing import token
-from flowbook.notebook.again import again_in
+from flowbook.notebook.again import Again, again_in
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
 from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
@@ -24,7 +24,7 @@ from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs, current_outputs
 from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
-from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken
+from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken, reached
 from flowbook.states import Success, TriggerFailed
 from flowbook.view.feed import Feed
 
@@ -312,8 +312,7 @@ class LiveDocument:
         for at, cell in enumerate(document.cells):
             known = self.ended.get(cell.id)
             if known is not None and has_begun(known):
-                now = plan.changed_by(at)
-                changes[at] = None if known.changes is None or now is None else known.changes | now
+                changes[at] = known.changes
                 if name := overtaken(known, left):
                     plan.add(at, f"{name} was changed by something that is not in the notebook any more")
             if known is None:
@@ -422,9 +421,18 @@ class LiveDocument:
                 look.attempt,
                 look.started,
                 look.ended,
-                plan.changed_by(places[task.cell.id]),
+                self._changed_in(flow, plan, places[task.cell.id]),
             )
             self._note(task.cell.id, ended)
+
+    @staticmethod
+    def _changed_in(flow: DocumentFlow, plan: Again, place: int) -> frozenset[str] | None:
+        """Return the names that a cell of the last run has changed; of one that failed, until it did."""
+        run, cell = flow.last_document_run, flow.document.cells[place]
+        error = run.errors.get(cell.id) if run is not None else None
+        if run is None or error is None:
+            return plan.changed_by(place)
+        return plan.changed_before(place, reached(cell.source, error, run.interpreter.filename(cell.number)))
 
     def chosen(self, name: str) -> Any:
         """Return what a person gave a parameter last; `...` when nobody has."""

@@ -6,17 +6,20 @@ a cell that was deleted, or code that stands in no cell.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 from flowbook.sources import CellSyntaxError, analyse
+from flowbook.sources.trees import parsed
 from flowbook.states import Cancelled, Skipped, TriggerFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import TracebackType
 
     from flowbook.states import State
 
-__all__ = ["Traces", "changes_of", "has_begun", "overtaken"]
+__all__ = ["Traces", "changes_of", "has_begun", "overtaken", "reached"]
 
 
 class _Ending(Protocol):
@@ -97,3 +100,64 @@ def changes_of(source: str) -> frozenset[str] | None:
     if names.opaque is not None:
         return None
     return names.writes | names.maybe_writes | names.mutates | names.may_mutate | names.deletes
+
+
+_MISSING = re.compile(r"has no attribute '(\w+)'|object has no method '(\w+)'|name '(\w+)' is not defined")
+_ASKING = frozenset({"__getattr__", "__getattribute__"})
+
+
+def reached(source: str, error: object, filename: str) -> str:
+    r"""Return the part of a cell's text that was run before it failed.
+
+    That is all up to the statement that failed. Of this one, the call of a method that is not there and the use of a
+    name that is not there did not come about: something harmless stands in their place.
+
+    Args:
+        source: the text.
+        error: in which the cell ended.
+        filename: what tracebacks call the cell.
+
+    >>> try:
+    ...     exec(compile("a = 1\na.nope()\nb = 2", "<cell>", "exec"))
+    ... except AttributeError as error:
+    ...     print(reached("a = 1\na.nope()\nb = 2", error, "<cell>"))
+    a = 1
+    a.copy()
+
+    """
+    place = _place(error, filename)
+    if place is None:
+        return source
+    line, is_missing = place
+    try:
+        statements = parsed(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return source  # a magic; its lines are other ones
+    failed = next((one for one in statements if one.lineno <= line <= (one.end_lineno or one.lineno)), None)
+    if failed is None:
+        return source
+    lines = source.splitlines()
+    before, last = lines[: failed.lineno - 1], lines[failed.lineno - 1 : failed.end_lineno]
+    text = "\n".join(last)
+    found = _MISSING.search(str(error)) if is_missing else None
+    if found is not None and isinstance(error, AttributeError):
+        text = re.sub(rf"\.\s*{found[1] or found[2]}\b", ".copy", text)
+    elif found is not None and isinstance(error, NameError) and found[3]:
+        text = re.sub(rf"(?<![\w.]){found[3]}\b", "None", text)
+    return "\n".join([*before, text])
+
+
+def _place(error: object, filename: str) -> tuple[int, bool] | None:
+    """Return the line of the cell at which it failed, and whether something was missing right there."""
+    if not isinstance(error, BaseException):
+        return None
+    trace: TracebackType | None = error.__traceback__
+    line, below = None, True
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if line is None and code.co_filename == filename and code.co_name == "<module>":
+            line = trace.tb_lineno
+        elif line is not None:
+            below = below and code.co_name in _ASKING
+        trace = trace.tb_next
+    return None if line is None else (line, below and isinstance(error, (AttributeError, NameError)))

@@ -506,3 +506,38 @@ def test_a_cell_that_was_not_run_says_in_plain_words_what_it_needs(page: Page) -
     assert words[1] == "It did not run, since cell 1 failed (ZeroDivisionError: division by zero)."
     assert words[2] == "It did not run, since cell 2 did not run."
     assert run.flow.to_text().count("It needs cell") == 2
+
+
+TYPO = (
+    "import pandas as pd\nloads = []",
+    "loads.append(1)\nraw = pd.DataFrame({'a': [1, 2]})",
+    "clean = raw.dropna()\nshares = clean / clean.sum()",
+)
+
+
+@pytest.mark.parametrize("basis", ["document", "tasks"])
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("shares.nope()", "shares.mean()"), ("shares * undefined_name", "shares * 2")]
+)
+def test_a_typo_does_not_have_everything_before_it_run_again(
+    page: Page, shell: InteractiveShell, basis: Any, wrong: str, right: str
+) -> None:
+    def cells(last: str) -> list[str]:
+        found = [*TYPO, f"{last}\nraw['b'] = 3"]
+        return [f"%%task t{at}\n{cell}" for at, cell in enumerate(found)] if basis == "tasks" else found
+
+    page.show(*cells(wrong), basis=basis)
+    look = page.order()
+    assert [cell.cell for cell in look.cells if cell.again] == ["d"]
+    page.show(*cells(right), basis=basis)
+    look = page.order(from_failed=True)
+    assert [cell.state for cell in look.cells] == ["Success"] * 4
+    assert shell.user_ns["loads"] == [1]
+
+
+def test_what_a_cell_changed_before_its_typo_is_made_anew(page: Page, shell: InteractiveShell) -> None:
+    page.show("x = []", "x.append(1)\nx.nope()")
+    assert next(cell.again for cell in page.order().cells).endswith("ran since may have changed it")
+    page.show("x = []", "x.append(1)")
+    page.order(from_failed=True)
+    assert shell.user_ns["x"] == [1]
