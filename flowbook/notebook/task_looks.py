@@ -187,7 +187,7 @@ class TaskCells:
     def run(self, *, to: str, from_failed: bool, parameters: Mapping[str, Any], **options: Any) -> State:
         """Run the flow, or a part of it; see `flowbook.notebook.book.Notebook.run`."""
         said: dict[str, Any] = {
-            "to": to or None,
+            "to": self.book.name_of(to, self.name) or to or None,  # another task may have the id for a name
             "from_failed": from_failed,
             "thorough": True,
             "parameters": parameters,

@@ -541,3 +541,12 @@ def test_what_a_cell_changed_before_its_typo_is_made_anew(page: Page, shell: Int
     page.show("x = []", "x.append(1)")
     page.order(from_failed=True)
     assert shell.user_ns["x"] == [1]
+
+
+def test_an_order_up_to_a_cell_is_not_for_another_one_that_is_called_as_its_id(
+    page: Page, shell: InteractiveShell
+) -> None:
+    page.show("%%task b\nx = 1", "%%task a\ny = 2", basis="tasks")  # their ids are "a" and "b"
+    page.order(to="a")
+    assert "x" in shell.user_ns
+    assert "y" not in shell.user_ns
