@@ -335,7 +335,8 @@ class LiveView implements View {
 
   private adopt(picture: Picture | null): void {
     if (picture === null || picture === this.drawn) return;
-    const isSameText = this.drawn?.svg === picture.svg && this.drawn.run === picture.run;
+    // The same drawing of another run: it is painted anew, and not read again, which takes a frame or two when it is large.
+    const isSameText = this.drawn?.svg === picture.svg;
     this.drawn = picture;
     if (isSameText && this.painter !== null) return;
     try {
