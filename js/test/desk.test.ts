@@ -12,6 +12,7 @@ import { statusText } from "../src/host/progress";
 import {
   type Bundle,
   type CellLook,
+  FEED_TARGET,
   MIME,
   type NodeLook,
   type NotebookLook,
@@ -69,6 +70,23 @@ test("a notebook that says nothing of flowbook is left alone, and one that does 
   assert.deepEqual([plain.kernel.log, plain.kernel.executed], [[], []]);
   assert.deepEqual(own.kernel.executed, []);
   assert.equal(own.kernel.heard("document")[0]?.basis, "tasks");
+});
+
+test("a cell that ran while a link was tried has it tried again, for it may have made flowbook known", async () => {
+  const fake = new FakePanel(new FakeCell("a", "%load_ext flowbook"), new FakeCell("b", "%%task load\nx = 1"));
+  const desk = new NotebookDesk(fake.panel, { show: () => undefined });
+  await settled();
+  const before = fake.kernel.comms.length;
+  assert.equal(desk.state.status, "opening", "no answer yet");
+  desk.executed();
+  assert.equal(fake.kernel.comms.length, before, "one attempt at a time");
+  fake.kernel.comm(FEED_TARGET).onClose({ content: { data: {} } }); // it began before the cell, and is turned away
+  await settled();
+  assert.equal(fake.kernel.comms.length, before + 2);
+  fake.kernel.comm(FEED_TARGET).onClose({ content: { data: {} } });
+  await settled();
+  assert.equal(fake.kernel.comms.length, before + 2, "and not without end");
+  desk.dispose();
 });
 
 test("to open loads flowbook silently and tells the cells", async () => {

@@ -76,6 +76,7 @@ export class NotebookDesk implements Desk {
   private isAsked = false;
   /** The kernel restarted, or is another one: what a person asked for is opened there too. */
   private isReopening = false;
+  private isToKnockAgain = false;
 
   constructor(
     readonly panel: NotebookPanel,
@@ -196,6 +197,8 @@ export class NotebookDesk implements Desk {
 
   /** A cell has been executed: the kernel may know flowbook now. */
   executed(): void {
+    // An attempt that is on its way began before that cell, and may come back from a kernel that did not know us then.
+    this.isToKnockAgain = this.status === "opening";
     this.linkIfDue();
   }
 
@@ -297,6 +300,11 @@ export class NotebookDesk implements Desk {
     if (status === "closed") {
       this.status = this.kernel === null ? "no-kernel" : this.status === "broken" ? "broken" : "off";
       this.forget();
+    }
+    if (status !== "opening") {
+      const isDue = this.isToKnockAgain && status === "closed";
+      this.isToKnockAgain = false;
+      if (isDue) setTimeout(() => this.linkIfDue()); // not from inside of the link's own closing
     }
     this.news();
   }
