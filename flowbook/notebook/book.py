@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, nearest, shown
+from flowbook.graphs import ancestry
 from flowbook.hashing import token
 from flowbook.notebook.again import Again
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
@@ -319,7 +320,7 @@ class Notebook:
         if to is not None:
             goal = self._task(flow, self.cell(to, name))
             options["until"] = goal
-            wanted = ancestry(flow, goal)
+            wanted = ancestry(flow.nodes, [goal], downstream=False)
             kept = {task: state for task, state in self._fresh(flow).items() if task in wanted and task is not goal}
             again = self.again(name, goal.cell.id)
             old = {task for task in kept if isinstance(task, CellTask) and task.cell.id in again}
@@ -551,17 +552,6 @@ def _check_executor(executor: Any) -> None:
             'Use "local" or "threads".'
         )
         raise FlowError(msg)
-
-
-def ancestry(flow: Flow, goal: Task) -> set[Task]:
-    """Return a task and all that is upstream of it."""
-    found = {goal}
-    stack = [goal]
-    while stack:
-        for upstream in flow.upstream_tasks(stack.pop()) - found:
-            found.add(upstream)
-            stack.append(upstream)
-    return found
 
 
 _notebooks: dict[int, Notebook] = {}

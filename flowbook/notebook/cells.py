@@ -23,7 +23,7 @@ from flowbook.notebook.shelf import Shelf, show_value
 from flowbook.notebook.versions import uses_of, versions
 from flowbook.signals import ENDRUN
 from flowbook.sources import CellNames, analyse, dependencies, outputs, temporaries
-from flowbook.sources.trees import parsed
+from flowbook.sources.trees import is_quiet, parsed
 from flowbook.states import Cached
 from flowbook.tasks.base import Task
 from flowbook.triggers import all_successful
@@ -216,7 +216,7 @@ def run_code(code: str, filename: str, namespace: dict[str, Any], private: froze
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     tree = parsed(code, filename)
     last = tree.body[-1] if tree.body else None
-    shown_last = tree.body.pop() if isinstance(last, ast.Expr) and not _is_quiet(code) else None
+    shown_last = tree.body.pop() if isinstance(last, ast.Expr) and not is_quiet(code) else None
     try:
         _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace, names)
         if isinstance(shown_last, ast.Expr):
@@ -225,11 +225,6 @@ def run_code(code: str, filename: str, namespace: dict[str, Any], private: froze
             show_value(_execute(code_of_last, namespace, names))
     finally:
         namespace.update(names)
-
-
-def _is_quiet(code: str) -> bool:
-    """Tell whether a cell ends in a semicolon, which keeps its last expression from being shown."""
-    return code.rstrip().endswith(";")
 
 
 def _execute(code: CodeType, namespace: dict[str, Any], names: Overlay) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from flowbook.notebook.document_flow import DocumentFlow
-    from flowbook.notebook.documents import CodeCell, Document
+    from flowbook.notebook.documents import Document
     from flowbook.states import State
 
 __all__ = ["convert", "explain", "run"]
@@ -153,14 +153,14 @@ def explained(document: Document) -> Iterator[str]:
     for found in document.dependencies:
         by_cell.setdefault(found.downstream, []).append(found)
     for position, cell in enumerate(document.cells):
-        yield f"\n{titled(cell)}"
+        yield f"\n{cell.title}"
         if cell.problem is not None:
             yield f"  cannot run: {cell.problem}"
         if cell.names.opaque is not None:
             yield f"  keeps its place among all cells: {cell.names.opaque}"
         needs = by_cell.get(position, [])
         for found in needs[:_LISTED]:
-            yield f"  after {titled(document.cells[found.upstream])}: {found.reason}"
+            yield f"  after {document.cells[found.upstream].title}: {found.reason}"
         if len(needs) > _LISTED:
             yield f"  and after {len(needs) - _LISTED} more"
         if not needs and cell.problem is None:
@@ -168,7 +168,7 @@ def explained(document: Document) -> Iterator[str]:
     layers = side_by_side(document)
     yield "\nWhat may run side by side:"
     for step, layer in enumerate(layers, 1):
-        yield f"  {step}. {', '.join(titled(document.cells[position]) for position in layer)}"
+        yield f"  {step}. {', '.join(document.cells[position].title for position in layer)}"
     yield from _where(document)
 
 
@@ -186,11 +186,6 @@ def _where(document: Document) -> Iterator[str]:
         yield "In the kernel process, since it"
     for reason, cells in by_reason.items():
         yield f"  {reason}: cell{'s' * (len(cells) > 1)} {', '.join(cells)}"
-
-
-def titled(cell: CodeCell) -> str:
-    """Return what messages call a cell: its number, and its name when it has one."""
-    return cell.name if cell.name == f"cell {cell.number}" else f"cell {cell.number} ({cell.name})"
 
 
 def side_by_side(document: Document) -> list[list[int]]:
@@ -224,7 +219,7 @@ def _going_on(flow: DocumentFlow, values: dict[str, Any], run_it: Callable[..., 
         listed = ", ".join(str(cells[at].number) for at in sorted(kept.kept)) or "none"
         click.echo(f"Kept from the run before, cells: {listed}")
         for at, why in sorted(kept.again.items()):
-            click.echo(f"{titled(cells[at])} is run again: {why}")
+            click.echo(f"{cells[at].title} is run again: {why}")
         return run_it(**more)
 
 
@@ -275,14 +270,14 @@ def _not_run(flow: DocumentFlow, state: State) -> Iterator[str]:
         if run is None or cell.id in run.outputs:
             continue
         lacking = [
-            titled(names[edge.upstream_task])
+            names[edge.upstream_task].title
             for edge in flow.edges_to(task)
             if edge.upstream_task in names
             and edge.upstream_task in states
             and not states[edge.upstream_task].is_successful()
         ]
         why = f", since it needs {', '.join(dict.fromkeys(lacking))}" if lacking else ""
-        yield f"{titled(cell)} was not run{why}"
+        yield f"{cell.title} was not run{why}"
 
 
 def _write(flow: DocumentFlow, output: Path | None, html: Path | None) -> None:

@@ -31,10 +31,10 @@ from flowbook.notebook.looks import (
 )
 from flowbook.notebook.task_looks import TaskCells
 from flowbook.states import Failed, Success
-from flowbook.view.protocol import AskTask, CellOutputs, Document, NotebookLook, TaskDetails
+from flowbook.view.protocol import AskTask, CellOutputs, Document, NotebookLook, TaskDetails, decode_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from flowbook.engine.flow_run import FlowRun
     from flowbook.flows import Flow
@@ -231,8 +231,7 @@ class Desk:
         if flow is None or basis == "nothing":
             msg = "the notebook has no cells to run. Write some code, or begin a cell with %%task."
             raise FlowError(msg)
-        given = {name: value for name, value in parameters.items() if value != "" or _takes_empty(flow, name)}
-        values = {name: flow.parse_parameters(given)[name] for name in given} if given else {}
+        values = _read(flow, parameters, self.live.chosen if basis == "document" else self.tasks.chosen)
         # On threads, unless the flow names another executor: in the main thread a cell that runs would keep the
         # run from hearing a button until it has ended.
         how: dict[str, Any] = {"show": self.follow, **({"executor": "threads"} if flow.executor is None else {})}
@@ -250,7 +249,8 @@ class Desk:
             again = run.resume()
             self.follow(again)
             return again.wait()
-        values = flow.parse_parameters(dict(parameters)) if parameters else run.runner.parameters
+        before = run.runner.parameters
+        values = {**before, **_read(flow, parameters, lambda name: before.get(name, ...))}
         state: State = flow.run(values, run_on_schedule=False, show=self.follow)
         return state
 
@@ -321,6 +321,16 @@ def _cell_of(shell: Any) -> str:
     return str(parent.get("metadata", {}).get("cellId") or "")
 
 
+def _read(flow: Flow, texts: Mapping[str, str], chosen: Callable[[str], Any]) -> dict[str, Any]:
+    """Return the values of the fields that were filled in; what was chosen before need not be filled in again."""
+    given = {name: text for name, text in texts.items() if text != "" or _takes_empty(flow, name)}
+    if not given:
+        return {}
+    known = {parameter.name: chosen(parameter.name) for parameter in flow.parameters()}
+    values = flow.parse_parameters({name: value for name, value in known.items() if value is not ...} | given)
+    return {name: values[name] for name in given}
+
+
 def _takes_empty(flow: Flow, name: str) -> bool:
     return any(parameter.name == name and isinstance(parameter.default, str) for parameter in flow.parameters())
 
@@ -357,22 +367,18 @@ def run_orders(text: str) -> None:
     """Run the flow of the open notebook as its page orders it; what comes of it is told to the page.
 
     Args:
-        text: `flowbook.view.protocol.Orders` as JSON, and under "notebook" the name of the notebook.
+        text: `flowbook.view.protocol.Orders` as JSON.
 
     Raises:
         FlowbookError: it cannot be run; the page shows why.
+        ProtocolError: these are no orders.
 
     """
     __tracebackhide__ = True
-    orders = json.loads(text)
+    orders = decode_orders(json.loads(text))
     open_desk()
     try:
-        desk_of(_shell()).obey(
-            orders["to"],
-            orders["parameters"],
-            from_failed=orders["from_failed"],
-            notebook=str(orders.get("notebook", "")),
-        )
+        desk_of(_shell()).obey(orders.to, orders.parameters, from_failed=orders.from_failed, notebook=orders.notebook)
     except FlowbookError as error:
         raise type(error)(str(error)) from None
 

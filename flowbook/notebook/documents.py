@@ -56,6 +56,11 @@ class CodeCell:
     problem: CellSyntaxError | None = None
 
     @property
+    def title(self) -> str:
+        """What messages call it: its number, and its name when it has one."""
+        return self.name if self.name == f"cell {self.number}" else f"cell {self.number} ({self.name})"
+
+    @property
     def is_parameters(self) -> bool:
         """Whether the cell sets the notebook's parameters."""
         return PARAMETERS in self.tags

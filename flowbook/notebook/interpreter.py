@@ -19,7 +19,6 @@ import shutil
 import sys
 import tempfile
 import threading
-import tokenize
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
 from flowbook.sources import analyse
 from flowbook.sources.notebook import HISTORY
-from flowbook.sources.trees import parsed
+from flowbook.sources.trees import is_quiet, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,11 +43,10 @@ if TYPE_CHECKING:
 
     from flowbook.notebook.documents import CodeCell
 
-__all__ = ["Interpreter", "is_quiet", "line_of", "words_of"]
+__all__ = ["Interpreter", "line_of", "words_of"]
 
 # Functions of asyncio that ask for the loop that runs; in a kernel one always does.
 _ASKS_FOR_LOOP = re.compile(r"\b(?:create_task|ensure_future|get_running_loop|get_event_loop|TaskGroup|current_task)\b")
-_QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
 
 # What works on the main thread only, or tells threads apart.
@@ -466,25 +464,6 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(loop.stop)
         thread.join(1.0)
-
-
-def is_quiet(source: str) -> bool:
-    """Tell whether a cell ends in a semicolon, which keeps its last expression from being shown.
-
-    >>> is_quiet("plot(x);  # no output"), is_quiet("'a;'")
-    (True, False)
-
-    """
-    if ";" not in source:
-        return False
-    last = ""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type not in _QUIET_TOKENS:
-                last = token.string
-    except (tokenize.TokenError, SyntaxError):
-        return source.rstrip().endswith(";")
-    return last == ";"
 
 
 def _is_history(name: str) -> bool:

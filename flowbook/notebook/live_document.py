@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowbook.errors import FlowError, shown
+from flowbook.graphs import ancestry
 from flowbook.hashing import token
 from flowbook.notebook.again import Again, again_in
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
@@ -396,7 +397,7 @@ class LiveDocument:
             msg = f"cell {shown(to)} is no task: it is empty, or left out with the tag skip."
             raise FlowError(msg)
         options["until"] = goal
-        above = _above(flow, goal) - {goal}
+        above = ancestry(flow.nodes, [goal], downstream=False) - {goal}
         return {task: state for task, state in self._fresh(flow, to).items() if task in above}
 
     @alone
@@ -465,7 +466,9 @@ class LiveDocument:
     def _needed_by(self, cell: str) -> set[str]:
         """Return the cells that come before a cell, by id, without itself."""
         task = self._task_of(cell)
-        above = _above(self.flow, task) - {task} if self.flow is not None and task is not None else set()
+        if self.flow is None or task is None:
+            return set()
+        above = ancestry(self.flow.nodes, [task], downstream=False) - {task}
         return {one.cell.id for one in above if isinstance(one, DocumentTask)}
 
     def _task_of(self, cell: str) -> DocumentTask | None:
@@ -480,16 +483,6 @@ class LiveDocument:
             else:
                 found[f"parameter {task.name}"] = self._values.get(task.name, (0, None))[0]
         return found
-
-
-def _above(flow: Flow, goal: Task) -> set[Task]:
-    """Return a task and all that is upstream of it."""
-    found, stack = {goal}, [goal]
-    while stack:
-        for upstream in flow.upstream_tasks(stack.pop()) - found:
-            found.add(upstream)
-            stack.append(upstream)
-    return found
 
 
 def _is_same(one: Document, other: Document) -> bool:

@@ -169,7 +169,7 @@ def document_problems(live: LiveDocument) -> list[Problem]:
 def _problems_of(
     cell: CodeCell, made: set[str], last: Mapping[str, CodeCell], left: frozenset[str]
 ) -> Iterable[Problem]:
-    called = _titled(cell)
+    called = cell.title
     if cell.problem is not None:
         yield Problem(cell.id, f"{called} cannot run: {cell.problem}.", True, cell.problem.lineno)
         return
@@ -180,7 +180,7 @@ def _problems_of(
     for name in sorted(cell.names.reads - made):
         maker, line = last.get(name), _line_of(name, cell.source)
         if maker is not None and maker is not cell:
-            yield Problem(cell.id, f"{called} reads {name}, which only {_titled(maker)} below it makes.", True, line)
+            yield Problem(cell.id, f"{called} reads {name}, which only {maker.title} below it makes.", True, line)
             continue
         if name in left:
             text = f"{called} reads {name}, which is only left from code that is not in the notebook any more."
@@ -203,10 +203,6 @@ def _renamed(source: str, name: str, other: str) -> str:
     return re.sub(rf"(?<![\w.\"'])\b{re.escape(name)}\b(?![\"'])", other, source)
 
 
-def _titled(cell: CodeCell) -> str:
-    return cell.name if cell.name == f"cell {cell.number}" else f"cell {cell.number} ({cell.name})"
-
-
 # -- the form ----------------------------------------------------------------------------------------------------------
 
 
@@ -218,21 +214,22 @@ def fields_of(flow: Flow, chosen: Callable[[str], Any]) -> list[Field]:
         chosen: returns what a person gave a parameter last; `...` when nobody has.
 
     """
-    return [_field(flow, parameter, chosen) for parameter in sorted(flow.parameters(), key=lambda one: one.name)]
+    parameters = sorted(flow.parameters(), key=lambda one: one.name)
+    schemas = flow.parameters_schema()["properties"] if parameters else {}
+    return [_field(parameter, schemas.get(parameter.name, {}), chosen) for parameter in parameters]
 
 
-def _field(flow: Flow, parameter: Parameter, chosen: Callable[[str], Any]) -> Field:
+def _field(parameter: Parameter, schema: Mapping[str, Any], chosen: Callable[[str], Any]) -> Field:
     value = chosen(parameter.name)
     value = parameter.default if value is ... else value
-    kind, choices = _kind(flow, parameter)
+    kind, choices = _kind(parameter, schema)
     text = "" if parameter.sensitive or value is None or value is ... else _written(value)
     text = "" if text != redact(text) else text  # nobody could send the mask back as a value
     about = inspect.cleandoc(parameter.__doc__ or "") if "__doc__" in vars(parameter) else ""
     return Field(parameter.name, kind, text, bool(parameter.required), choices, bool(parameter.sensitive), about)
 
 
-def _kind(flow: Flow, parameter: Parameter) -> tuple[Any, tuple[str, ...]]:
-    schema = flow.parameters_schema()["properties"].get(parameter.name, {})
+def _kind(parameter: Parameter, schema: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
     if "enum" in schema:
         return "choice", tuple(_written(one) for one in schema["enum"])
     if schema.get("type") in _KINDS:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
 import threading
+import tokenize
 
-__all__ = ["parsed"]
+__all__ = ["is_quiet", "parsed"]
 
 # The interpreter counts the depth of a tree that it makes in one place for all threads, and a garbage collection in the
 # midst of it may let another thread go on (CPython issue 106905): then it says SystemError of code that is all right.
 _lock = threading.Lock()
 _ATTEMPTS = 5
+_QUIET_TOKENS = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT}
 
 
 def parsed(code: str, filename: str = "<cell>") -> ast.Module:
@@ -34,3 +37,22 @@ def parsed(code: str, filename: str = "<cell>") -> ast.Module:
         except SystemError:  # noqa: PERF203 - another thread has read code without our lock
             continue
     return ast.parse(code, filename)
+
+
+def is_quiet(source: str) -> bool:
+    """Tell whether a cell ends in a semicolon, which keeps its last expression from being shown.
+
+    >>> is_quiet("plot(x);  # no output"), is_quiet("'a;'")
+    (True, False)
+
+    """
+    if ";" not in source:
+        return False
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type not in _QUIET_TOKENS:
+                last = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return source.rstrip().endswith(";")
+    return last == ";"

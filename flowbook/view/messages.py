@@ -292,12 +292,14 @@ class Orders:
     """What a page has a kernel run by `RUN_CODE`: all of the notebook's flow, or a part of it.
 
     `to` is the id of a cell: only it is run, and what it needs and is out of date. With `from_failed` only what has not
-    ended well, and what follows from that. `parameters` are the fields' texts.
+    ended well, and what follows from that. `parameters` are the fields' texts. `notebook` is the name of the `Document`
+    that is meant: an order waits while a cell runs, and another notebook may have told its cells meanwhile.
     """
 
     to: str
     from_failed: bool
     parameters: Mapping[str, str]
+    notebook: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ __all__ = [
     "Which",
     "decode",
     "decode_bundle",
+    "decode_orders",
     "encode",
     "main",
     "typescript",
@@ -199,6 +200,24 @@ def decode_bundle(data: object) -> Bundle:
         ProtocolError: as `decode`.
     """
     return _build(Bundle, data, "bundle")
+
+
+def decode_orders(data: object) -> Orders:
+    """Check the orders that a page gave and make an `Orders` of them.
+
+    Args:
+        data: the JSON object.
+
+    Returns:
+        The orders.
+
+    Raises:
+        ProtocolError: as `decode`.
+
+    >>> decode_orders({"to": "c1", "from_failed": False, "parameters": {}, "notebook": "n.ipynb"}).to
+    'c1'
+    """
+    return _build(Orders, data, "orders")
 
 
 def typescript() -> str:

@@ -146,6 +146,7 @@ export interface Orders {
   readonly to: string;
   readonly from_failed: boolean;
   readonly parameters: Readonly<Record<string, string>>;
+  readonly notebook: string;
 }
 
 /** Everything that does not change during a run: the drawing, what its nodes are, what may be asked. */

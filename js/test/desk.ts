@@ -3,8 +3,8 @@
 import type { Channel } from "../src/channel";
 import { LocalChannel } from "../src/host/demo";
 import { EMPTY, fold, type Model } from "../src/model";
-import type { Desk, DeskState, DeskStatus } from "../src/panel/desk";
-import type { Basis, CellLook, Field, NodeCard, NodeLook, NotebookLook, Orders, Picture, Problem, Reason, TaskDetails, ToView, Verb } from "../src/protocol";
+import type { Desk, DeskState, DeskStatus, Wish } from "../src/panel/desk";
+import type { Basis, CellLook, Field, NodeCard, NodeLook, NotebookLook, Picture, Problem, Reason, TaskDetails, ToView, Verb } from "../src/protocol";
 import { bundleOf, makeScene, Play, type Scene } from "./scene";
 
 export interface Wishes {
@@ -92,7 +92,7 @@ export class FakeDesk implements Desk {
     this.set({ status: "on", look: this.look(false), said: "" });
   }
 
-  async run(orders: Orders): Promise<void> {
+  async run(orders: Wish): Promise<void> {
     this.note(`run ${JSON.stringify(orders)}`);
     this.runs += 1;
     const kept = orders.from_failed ? this.play.looks : [];

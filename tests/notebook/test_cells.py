@@ -153,3 +153,9 @@ def test_a_changed_cell_makes_all_that_follows_from_it_stale(notebook: Notebook)
     notebook.run(to="load", show=False)
     notebook.run(to="stats", show=False)
     assert notebook.namespace["total"] == 100
+
+
+def test_a_semicolon_before_a_comment_keeps_the_value_from_being_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    run_code("1 + 1;  # not shown", "<cell>", {})
+    run_code("'a;'  # ;", "<cell>", {})
+    assert capsys.readouterr().out == "'a;'\n"

@@ -24,6 +24,7 @@ from flowbook.view.protocol import (
     CellText,
     Document,
     NotebookLook,
+    ProtocolError,
     TaskDetails,
     decode,
 )
@@ -59,7 +60,7 @@ class Page:
 
     def order(self, **orders: Any) -> NotebookLook:
         """Have the flow run, and return how it stands then."""
-        desks.run_orders(json.dumps({"to": "", "from_failed": False, "parameters": {}, **orders}))
+        desks.run_orders(json.dumps({"to": "", "from_failed": False, "parameters": {}, "notebook": "", **orders}))
         return self.look()
 
     def look(self) -> NotebookLook:
@@ -550,3 +551,31 @@ def test_an_order_up_to_a_cell_is_not_for_another_one_that_is_called_as_its_id(
     page.order(to="a")
     assert "x" in shell.user_ns
     assert "y" not in shell.user_ns
+
+
+def test_a_required_parameter_is_asked_for_once_and_others_may_be_changed_after_it(page: Page) -> None:
+    settings = "%%flow\nParameter('days', required=True)\nParameter('unit', default='h')"
+    page.show(settings, "%%task a\ny = (days, unit)", basis="tasks")
+    page.order(parameters={"days": "5"})
+    page.order(parameters={"unit": "d"})
+    assert page.desk.shell.user_ns["y"] == (5, "d")
+
+
+def test_a_flow_of_functions_keeps_the_values_that_are_not_changed(page: Page) -> None:
+    got: list[tuple[int, str]] = []
+
+    @task
+    def take(days: int, unit: str) -> None:
+        got.append((days, unit))
+
+    with Flow("kept") as flow:
+        take(Parameter("days", default=1), Parameter("unit", default="h"))
+    flow.run({"days": 7}, show=page.desk.follow)
+    page.show(basis="tasks")
+    page.order(parameters={"unit": "d"})
+    assert got == [(7, "h"), (7, "d")]
+
+
+def test_orders_that_are_none_are_refused_in_words(page: Page) -> None:
+    with pytest.raises(ProtocolError, match="orders lacks"):
+        desks.run_orders('{"to": ""}')

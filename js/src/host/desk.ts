@@ -8,7 +8,7 @@
 
 import type { Channel, Status } from "../channel";
 import { dismissed, EMPTY, fold, isOver, type Model, pressed, unanswered } from "../model";
-import type { Desk, DeskState, DeskStatus } from "../panel/desk";
+import type { Desk, DeskState, DeskStatus, Wish } from "../panel/desk";
 import {
   type Basis,
   type NotebookLook,
@@ -122,14 +122,14 @@ export class NotebookDesk implements Desk {
     await this.openKernel(kernel);
   }
 
-  async run(orders: Orders): Promise<void> {
+  async run(orders: Wish): Promise<void> {
     const { kernel } = this;
     if (kernel === null || this.isBusy) return;
     this.isBusy = true;
     this.say("");
     await this.toldAll();
     // by the time the kernel is free, another notebook of this kernel may have told its cells
-    const named = { ...orders, notebook: this.title };
+    const named: Orders = { ...orders, notebook: this.title };
     const code = RUN_CODE.replace("{}", () => JSON.stringify(JSON.stringify(named)));
     try {
       const reply = await execute(kernel, code, false);

@@ -2,8 +2,8 @@
 
 import type { Channel } from "../channel";
 import { EMPTY } from "../model";
-import type { Desk, DeskState } from "../panel/desk";
-import type { Basis, Orders, Verb } from "../protocol";
+import type { Desk, DeskState, Wish } from "../panel/desk";
+import type { Basis, Verb } from "../protocol";
 import { Bell, soon } from "./bell";
 import { type Around, type Ending, NotebookDesk } from "./desk";
 
@@ -106,7 +106,7 @@ export class FollowingDesk implements Desk {
     return this.desks.current?.open(basis) ?? Promise.resolve();
   }
 
-  run(orders: Orders): Promise<void> {
+  run(orders: Wish): Promise<void> {
     return this.desks.current?.run(orders) ?? Promise.resolve();
   }
 

@@ -14,6 +14,9 @@ import type { Basis, NotebookLook, Orders, TaskDetails, Verb } from "../protocol
  */
 export type DeskStatus = "nothing" | "no-kernel" | "off" | "opening" | "on" | "broken";
 
+/** What a person orders; the desk adds of which notebook. */
+export type Wish = Omit<Orders, "notebook">;
+
 export interface DeskState {
   readonly status: DeskStatus;
   /** The notebook's title, e.g. "flights.ipynb". */
@@ -38,7 +41,7 @@ export interface Desk {
   /** A person wants to see this notebook as a flow: load flowbook in its kernel and tell it the document. */
   open(basis: Basis): Promise<void>;
   /** Have the flow run, in the kernel's main shell as a cell would; resolves when it has ended. */
-  run(orders: Orders): Promise<void>;
+  run(orders: Wish): Promise<void>;
   /** Press a button of the run that goes on. */
   command(verb: Verb, node?: number): void;
   /** Look at a node, or at none; asks for its details. */
