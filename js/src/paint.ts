@@ -43,6 +43,8 @@ interface NodeParts {
   /** How long the state line may be. */
   readonly room: number;
   look: NodeLook | null;
+  /** What it shows; another look than it has while it is out of sight. */
+  painted: NodeLook | null;
 }
 
 /** Read a picture from wherever it comes; throws a `PictureError` when it is none of ours. */
@@ -58,8 +60,11 @@ export class Painter {
   private readonly edgesInto = new Map<number, SVGElement[]>();
   /** Nodes whose texts move with the clock. */
   private readonly moving = new Set<NodeParts>();
-  private readonly places: [SVGElement, Box][] = [];
-  private readonly shown = new Set<SVGElement>();
+  private readonly places: [SVGElement, Box, NodeParts | null][] = [];
+  /** What is out of sight. */
+  private readonly hidden = new Set<SVGElement>();
+  /** The kernel's clock when the drawing was last brought up to the model. */
+  private time = 0;
 
   constructor(
     page: Document,
@@ -71,8 +76,9 @@ export class Painter {
     this.boxes = drawing.nodes;
     for (const group of this.svg.querySelectorAll<SVGElement>(".fb-node")) {
       const card = cards.get(Number(group.getAttribute("data-node")));
-      this.place(group, drawing.nodes.get(Number(group.getAttribute("data-node"))));
-      if (card !== undefined) this.nodes.set(card.node, partsOf(group, card, this.boxes.get(card.node)?.width ?? 0));
+      const parts = card === undefined ? null : partsOf(group, card, this.boxes.get(card.node)?.width ?? 0);
+      this.place(group, drawing.nodes.get(Number(group.getAttribute("data-node"))), parts);
+      if (parts !== null) this.nodes.set(parts.card.node, parts);
     }
     for (const group of this.svg.querySelectorAll<SVGElement>(".fb-edge")) {
       this.place(group, drawing.edges.get(Number(group.getAttribute("data-edge"))));
@@ -82,10 +88,8 @@ export class Painter {
     }
   }
 
-  private place(element: SVGElement, box: Box | undefined): void {
-    if (box === undefined) return;
-    this.places.push([element, box]);
-    this.shown.add(element);
+  private place(element: SVGElement, box: Box | undefined, parts: NodeParts | null = null): void {
+    if (box !== undefined) this.places.push([element, box, parts]);
   }
 
   /** Whether another drawing has everything in the same place, under the same name. */
@@ -98,7 +102,7 @@ export class Painter {
     return { svg: this.svg, boxes: this.boxes, groupOf: (node) => this.nodes.get(node)?.group };
   }
 
-  /** Bring the drawing up to the model; only nodes with a new look are touched. */
+  /** Bring the drawing up to the model; only nodes with a new look are touched, and those in sight before all others. */
   paint(model: Model, now: number): void {
     const time = kernelTime(model, now);
     this.svg.toggleAttribute("data-calm", model.looks.size > BUSY || lively(model) > LIVELY);
@@ -106,8 +110,19 @@ export class Painter {
       const parts = this.nodes.get(node);
       if (parts === undefined || parts.look === look) continue;
       parts.look = look;
-      this.paintNode(parts, look, time);
+      if (!this.hidden.has(parts.group)) this.paintNode(parts, look, time);
+      this.paintEdges(parts.card.node, look);
     }
+    this.time = time;
+  }
+
+  /** Paint what is out of sight, too: for those who take the drawing away. */
+  complete(): void {
+    for (const parts of this.nodes.values()) this.catchUp(parts);
+  }
+
+  private catchUp(parts: NodeParts): void {
+    if (parts.look !== null && parts.look !== parts.painted) this.paintNode(parts, parts.look, this.time);
   }
 
   /** Keep what is in sight drawn. `sight` is in the picture's own units. */
@@ -116,25 +131,30 @@ export class Painter {
     if (this.nodes.size <= MANY) return;
     const { x, y, width, height } = sight;
     const near: Box = { x: x - AROUND, y: y - AROUND, width: width + 2 * AROUND, height: height + 2 * AROUND };
-    for (const [element, box] of this.places) {
+    for (const [element, box, parts] of this.places) {
       const isShown = overlaps(near, box);
-      if (isShown !== this.shown.has(element)) this.toggle(element, isShown);
+      if (isShown !== this.hidden.has(element)) continue;
+      this.toggle(element, isShown);
+      if (isShown && parts !== null) this.catchUp(parts);
     }
   }
 
   private toggle(element: SVGElement, isShown: boolean): void {
-    if (isShown) this.shown.add(element);
-    else this.shown.delete(element);
+    if (isShown) this.hidden.delete(element);
+    else this.hidden.add(element);
     element.style.display = isShown ? "" : "none";
   }
 
   /** Move the clocks of running and waiting nodes. */
   tick(model: Model, now: number): void {
     const time = kernelTime(model, now);
-    for (const parts of this.moving) if (parts.look !== null) paintClock(parts, nodeTexts(parts.look, parts.card, time));
+    for (const parts of this.moving) {
+      if (parts.look !== null && !this.hidden.has(parts.group)) paintClock(parts, nodeTexts(parts.look, parts.card, time));
+    }
   }
 
   private paintNode(parts: NodeParts, look: NodeLook, time: number): void {
+    parts.painted = look;
     const state = look.state === "" ? "Pending" : look.state; // the flow has not run
     const family = familyOf(state);
     if (isMoving(look)) this.moving.add(parts);
@@ -148,9 +168,11 @@ export class Painter {
     if (parts.title !== null) setText(parts.title, nodeTitle(look, parts.card, time));
     setAttribute(parts.group, "aria-label", nodeName(look, parts.card, time));
     paintClock(parts, texts);
-    for (const edge of this.edgesInto.get(parts.card.node) ?? []) {
-      edge.toggleAttribute("data-active", family === "active");
-    }
+  }
+
+  private paintEdges(node: number, look: NodeLook): void {
+    const isActive = familyOf(look.state) === "active";
+    for (const edge of this.edgesInto.get(node) ?? []) edge.toggleAttribute("data-active", isActive);
   }
 }
 
@@ -181,6 +203,7 @@ function partsOf(group: SVGElement, card: NodeCard, width: number): NodeParts {
     barWidth: Number(track?.getAttribute("width") ?? 0),
     room: width - CARD.left - CARD.right,
     look: null,
+    painted: null,
   };
 }
 

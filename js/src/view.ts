@@ -30,6 +30,7 @@ import { Stage } from "./stage";
 import { stillHtml } from "./still";
 import { watchTheme } from "./theme";
 import { setText } from "./touch";
+import { soon } from "./turns";
 import chrome from "./view.css";
 import { beginning } from "./walk";
 import { sentenceParts, summary } from "./words";
@@ -112,7 +113,7 @@ class LiveView implements View {
   /** The channel could not be opened in reasonable time: a kernel without subshells is busy with a cell. */
   private isDeaf = false;
   private isSeen = true;
-  private frame: number | null = null;
+  private readonly painting = soon(() => this.paint());
   private ticker: ReturnType<typeof setInterval> | null = null;
 
   constructor(
@@ -189,6 +190,7 @@ class LiveView implements View {
     const { picture, flow, seq, at, looks, children } = this.model;
     if (picture === null || seq === null || this.painter === null || !isOver(flow)) return null;
     this.paint();
+    this.painter.complete();
     const snapshot: Snapshot = { type: "snapshot", run: picture.run, seq, at, flow, nodes: [...looks.values()] };
     return { picture, snapshot, children: [...children.values()], html: stillHtml(this.painter.svg, summary(this.model)) };
   }
@@ -203,7 +205,7 @@ class LiveView implements View {
     this.status = "none";
     this.page.removeEventListener("visibilitychange", this.schedule);
     this.page.defaultView?.removeEventListener("keydown", this.onAnyKey, true);
-    if (this.frame !== null) cancelAnimationFrame(this.frame);
+    this.painting.forget();
     if (this.ticker !== null) clearInterval(this.ticker);
     this.host.shadowRoot?.replaceChildren();
   }
@@ -314,11 +316,7 @@ class LiveView implements View {
   /** Paint before the next frame. Out of sight nothing is painted; messages are folded all the same. */
   private readonly schedule = (): void => {
     this.keepTicking();
-    if (this.frame !== null || !this.isSeen) return;
-    this.frame = requestAnimationFrame(() => {
-      this.frame = null;
-      this.paint();
-    });
+    if (this.isSeen && !this.page.hidden) this.painting.want();
   };
 
   private paint(): void {

@@ -43,6 +43,24 @@ request = next(event for event in flow.last_run.events if event.kind == "request
 print(json.dumps([type(state).__name__, request.at, time.time() - began]))
 """
 
+MANY = """
+from flowbook import Flow, task
+
+@task
+def one(before=None):
+    return 1
+
+with Flow("many") as flow:
+    made = one()
+    for _ in range(299):
+        made = one(made)
+state = flow.run()
+"""
+SCROLL = """() => {
+    const view = [...document.querySelectorAll("*")].map((one) => one.shadowRoot?.querySelector(".fb-scroller")).find(Boolean);
+    view.scrollTop = view.scrollHeight;
+}"""
+
 
 def states_in(notebook: NotebookPage, cell: int) -> dict[str, str]:
     """Read the state of each node of the live picture in a cell's output."""
@@ -151,3 +169,12 @@ def test_cancel_is_heard_while_the_cell_blocks(
     # the figure is 0.3 s; the click itself takes Playwright a while, and this machine may be loaded
     assert asked_at - clicked < 2.0
     print(f"cancel acknowledged in the kernel {1000 * (asked_at - clicked):.0f} ms after the click ({app})")
+
+
+def test_nodes_out_of_sight_are_painted_when_they_come_into_sight(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([MANY])
+    notebook.run_cell(0)
+    until(lambda: states_in(notebook, 0).get("one") == "Success", what="what is in sight shows the end")
+    assert len(states_in(notebook, 0)) == 300
+    notebook.page.evaluate(SCROLL)
+    until(lambda: states_in(notebook, 0).get("one 299") == "Success", what="what came into sight, too")

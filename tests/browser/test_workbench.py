@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.browser.conftest import OpenNotebook, StartServer
@@ -167,3 +169,19 @@ def test_the_settings_editor_knows_the_settings(open_notebook: OpenNotebook) -> 
     until(lambda: title.count() >= 1, what="the settings are shown")
     notebook.screenshot("workbench-settings-editor")
     assert notebook.page.evaluate(f"() => {PANEL} !== null")
+
+
+def test_the_progress_of_a_run_never_has_the_tool_bar_laid_out_anew(open_notebook: OpenNotebook) -> None:
+    # JupyterLab's tool bars look at all their elements, which lays out the whole page, whenever one comes or goes.
+    notebook = open_notebook(["import time", *[f"time.sleep(0.2)\nx{place} = {place}" for place in range(8)]])
+    show_as_flow(notebook)
+    begin(notebook, "flowbook:run")
+    until(lambda: re.match(r"flow ▶ [1-5]/9", status_text(notebook)) is not None, what="the run goes on")
+    notebook.page.evaluate("""() => {
+        window.told = [];
+        new MutationObserver((records) => window.told.push(...records.map((one) => one.type)))
+            .observe(document.querySelector(".jp-FlowbookProgress"),
+                     {childList: true, subtree: true, attributeFilter: ["hidden", "disabled"]});
+    }""")
+    until(lambda: notebook.page.locator(".jp-FlowbookProgress:visible").inner_text() == "9/9", what="it moves")
+    assert notebook.page.evaluate("() => window.told") == []

@@ -10,7 +10,7 @@ export function documentOf(name: string, cells: Iterable<CellModel>, chosen: Bas
   const texts: CellText[] = [];
   for (const cell of cells) {
     if (cell.type !== "code") continue;
-    texts.push({ cell: cell.id, source: cell.sharedModel.getSource(), tags: tagsOf(cell) });
+    texts.push({ cell: idOf(cell), source: cell.sharedModel.getSource(), tags: tagsOf(cell) });
   }
   const basis = chosen ?? (texts.some((text) => TASK.test(text.source)) ? "tasks" : "nothing");
   return { type: "document", name, basis, cells: texts };
@@ -27,6 +27,16 @@ export function mentionsFlowbook(cells: Iterable<CellModel>): boolean {
     }
   }
   return false;
+}
+
+const ids = new WeakMap<CellModel, string>();
+
+/** The id of a cell: the same for as long as its model lives, and read out of the shared document only once. */
+export function idOf(cell: CellModel): string {
+  const known = ids.get(cell);
+  if (known !== undefined) return known;
+  ids.set(cell, cell.id);
+  return cell.id;
 }
 
 /** Whether a cell is a task cell already. */

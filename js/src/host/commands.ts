@@ -2,6 +2,7 @@
 
 import { familyOf, isDone } from "../model";
 import type { Basis, Verb } from "../protocol";
+import { soon } from "../turns";
 import { asTask, documentOf, isTaskCell } from "./cells";
 import type { NotebookDesk } from "./desk";
 import type { Desks } from "./desks";
@@ -201,7 +202,7 @@ export function basisOf(desk: NotebookDesk): Basis {
 /** Have menus and tool bars look again, but only when something they show is different. */
 function tellChanges({ app, desks }: World): void {
   let shown = "";
-  const look = (): void => {
+  const turn = soon(() => {
     const desk = desks.current;
     const cell = desk?.panel.content.activeCell?.model.id ?? "";
     const told = desk === null ? null : (({ status, busy, model, look: at }) => [
@@ -220,9 +221,9 @@ function tellChanges({ app, desks }: World): void {
     if (text === shown) return;
     shown = text;
     for (const id of Object.values(COMMANDS)) if (app.commands.hasCommand(id)) app.commands.notifyCommandChanged(id);
-  };
-  desks.changed.connect(look);
-  desks.moved.connect(look);
+  });
+  desks.changed.connect(() => turn.want());
+  desks.moved.connect(() => turn.want());
 }
 
 function from(args: CommandArguments): From {

@@ -19,8 +19,9 @@ import {
   type ToView,
   type Verb,
 } from "../protocol";
-import { Bell, soon } from "./bell";
-import { documentOf, mentionsFlowbook } from "./cells";
+import { soon, type Turn } from "../turns";
+import { Bell } from "./bell";
+import { documentOf, idOf, mentionsFlowbook } from "./cells";
 import { type KernelLink, linkTo } from "./link";
 import { OutputsWriter } from "./outputs";
 import { recall, remember } from "./remembered";
@@ -53,8 +54,7 @@ export class NotebookDesk implements Desk {
   /** Rung at every change, at once; `listen` is the quieter way. */
   readonly changed = new Bell();
   readonly ended = new Bell<Ending>();
-  private readonly ears = new Set<() => void>();
-  private readonly turn = soon(() => [...this.ears].forEach((ear) => ear()));
+  private readonly ears = new Set<Turn>();
   private readonly outputs: OutputsWriter;
   private kernel: KernelConnection | null = null;
   private link: KernelLink | null = null;
@@ -107,8 +107,12 @@ export class NotebookDesk implements Desk {
   }
 
   listen(ear: () => void): () => void {
-    this.ears.add(ear);
-    return () => this.ears.delete(ear);
+    const turn = soon(ear);
+    this.ears.add(turn);
+    return () => {
+      turn.forget();
+      this.ears.delete(turn);
+    };
   }
 
   async open(basis: Basis): Promise<void> {
@@ -166,7 +170,7 @@ export class NotebookDesk implements Desk {
 
   reveal(cell: string): void {
     const { content } = this.panel;
-    const index = content.widgets.findIndex((widget) => widget.model.id === cell);
+    const index = content.widgets.findIndex((widget) => idOf(widget.model) === cell);
     if (index < 0) return;
     this.around.show(this.panel);
     content.deselectAll();
@@ -206,7 +210,7 @@ export class NotebookDesk implements Desk {
     this.leaveKernel();
     this.watchCells(null);
     this.outputs.dispose();
-    this.turn.forget();
+    for (const turn of this.ears) turn.forget();
     this.ears.clear();
     if (this.telling !== null) clearTimeout(this.telling.timer);
     this.panel.sessionContext.kernelChanged.disconnect(this.onKernel);
@@ -449,7 +453,7 @@ export class NotebookDesk implements Desk {
   // ---------------------------------------------------------------- small things
 
   private cellModel(cell: string): CellModel | null {
-    for (const model of this.cells?.cells ?? []) if (model.id === cell) return model;
+    for (const model of this.cells?.cells ?? []) if (idOf(model) === cell) return model;
     return null;
   }
 
@@ -466,7 +470,7 @@ export class NotebookDesk implements Desk {
   }
 
   private news(): void {
-    this.turn.want();
+    for (const turn of this.ears) turn.want();
     this.changed.ring();
   }
 }

@@ -4,7 +4,8 @@ import type { Channel } from "../channel";
 import { EMPTY } from "../model";
 import type { Desk, DeskState, Wish } from "../panel/desk";
 import type { Basis, Verb } from "../protocol";
-import { Bell, soon } from "./bell";
+import { soon } from "../turns";
+import { Bell } from "./bell";
 import { type Around, type Ending, NotebookDesk } from "./desk";
 
 const NOTHING: DeskState = {

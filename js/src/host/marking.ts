@@ -2,6 +2,7 @@
 
 import type { Family } from "../look";
 import { familyOf, glyphOf, isOver, kernelTime } from "../model";
+import { alike } from "../panel/alike";
 import type { DeskState } from "../panel/desk";
 import type { CellLook, NodeCard, NodeLook } from "../protocol";
 import { isMoving, nodeName, nodeTexts } from "../words";
@@ -48,15 +49,18 @@ export class Marking {
     if (look === null || state.status !== "on") return marks;
     const live = liveLooks(state);
     const problems = new Map(look.problems.filter((one) => one.grave).map((one) => [one.cell, one.text]));
+    const cards = new Map<string, NodeCard>();
+    for (const card of look.bundle?.picture.nodes ?? state.model.cards.values()) if (card.cell !== "") cards.set(card.cell, card);
     for (const cell of look.cells) {
       if (cell.role === "outside") continue;
       const told = live.get(cell.cell) ?? null;
       const problem = problems.get(cell.cell) ?? "";
-      const from = [cell, told?.look, told?.card, problem];
+      const card = told?.card ?? cards.get(cell.cell) ?? bareCard(cell);
+      const from = [cell, told?.look, card, problem];
       const known = this.known.get(cell.cell);
-      const isSame = known !== undefined && !known.mark.isMoving && known.from.every((one, place) => one === from[place]);
-      const mark = isSame ? known.mark : markOf(cell, told, state, problem, now);
-      if (!isSame) this.known.set(cell.cell, { from, mark });
+      const isSame = known !== undefined && !known.mark.isMoving && known.from.every((one, place) => alike(one, from[place]));
+      const mark = isSame ? known.mark : markOf(cell, told?.look ?? null, card, state, problem, now);
+      this.known.set(cell.cell, { from, mark }); // the newest records, which are the same objects next time
       marks.set(cell.cell, mark);
     }
     for (const cell of this.known.keys()) if (!marks.has(cell)) this.known.delete(cell);
@@ -64,10 +68,10 @@ export class Marking {
   }
 }
 
-function markOf(cell: CellLook, told: Told | null, state: DeskState, problem: string, now: number): Mark {
+function markOf(cell: CellLook, told: NodeLook | null, card: NodeCard, state: DeskState, problem: string, now: number): Mark {
   if (cell.role !== "task") return sharedMark(cell, problem);
   const clock = told === null ? (state.look?.at ?? now) : kernelTime(state.model, now);
-  return taskMark(cell, told ?? standing(cell, state), clock, problem);
+  return taskMark(cell, { look: told ?? standing(cell, card.node), card }, clock, problem);
 }
 
 interface Told {
@@ -106,15 +110,12 @@ function sharedMark(cell: CellLook, problem: string): Mark {
 }
 
 /** How a cell stands while no run goes on. */
-function standing(cell: CellLook, state: DeskState): Told {
-  const card = cardOfCell(cell, state);
-  const { state: word, message, attempt, started, ended } = cell;
-  return { card, look: { node: card.node, state: word, message, attempt, started, ended, due: null, result: "", width: null, counts: null } };
+function standing({ state, message, attempt, started, ended }: CellLook, node: number): NodeLook {
+  return { node, state, message, attempt, started, ended, due: null, result: "", width: null, counts: null };
 }
 
-function cardOfCell(cell: CellLook, state: DeskState): NodeCard {
-  for (const card of state.look?.bundle?.picture.nodes ?? state.model.cards.values()) if (card.cell === cell.cell) return card;
-  const { cell: id, name, node } = cell;
+/** Of a cell that is in no picture. */
+function bareCard({ cell: id, name, node }: CellLook): NodeCard {
   return { node, slug: name, name, kind: "task", upstream: [], downstream: [], attempts: 1, mapped: false, cell: id };
 }
 

@@ -6,15 +6,20 @@
  */
 
 import { setAttribute, setText } from "../touch";
+import { soon } from "../turns";
+import { idOf } from "./cells";
 import type { NotebookDesk } from "./desk";
 import { type Mark, Marking } from "./marking";
 
 /** Clocks of running cells move this often, in milliseconds. */
 const TICK = 200;
+/** So many marks are painted in one turn; each is a few elements for the browser to lay out and paint. */
+const MOST = 40;
 
 export class CellMarks {
   private readonly nodes = new Map<string, MarkNode>();
   private readonly marking = new Marking();
+  private readonly turn = soon(() => this.paint());
   private ticker: ReturnType<typeof setInterval> | null = null;
   private readonly stop: () => void;
   private isShown = true;
@@ -37,6 +42,7 @@ export class CellMarks {
 
   dispose(): void {
     this.stop();
+    this.turn.forget();
     this.desk.panel.content.activeCellChanged.disconnect(this.onCells);
     this.desk.panel.content.modelChanged.disconnect(this.onModel);
     this.keepTicking(false);
@@ -48,24 +54,25 @@ export class CellMarks {
   };
 
   /** Widgets follow their models a moment later. */
-  private readonly onCells = (): void => {
-    requestAnimationFrame(() => this.paint());
-  };
+  private readonly onCells = (): void => this.turn.want();
 
   private paint(): void {
     const { content } = this.desk.panel;
     const marks = this.isShown ? this.marking.marks(this.desk.state, Date.now() / 1000) : new Map<string, Mark>();
     let moves = false;
+    let painted = 0;
     for (const widget of content.widgets) {
-      const id = widget.model.id;
+      const id = idOf(widget.model);
       const mark = marks.get(id);
       if (mark === undefined) continue;
       moves ||= mark.isMoving;
+      if (painted >= MOST) continue;
       const node = this.nodes.get(id) ?? new MarkNode(() => this.onClick(id));
       this.nodes.set(id, node);
       node.standIn(widget.node);
-      node.paint(mark, widget === content.activeCell);
+      if (node.paint(mark, widget === content.activeCell)) painted += 1;
     }
+    if (painted >= MOST) this.turn.want(); // those after them, in the next frame
     for (const [id, node] of this.nodes) {
       if (marks.has(id)) continue;
       node.remove();
@@ -118,12 +125,13 @@ class MarkNode {
     cell.append(this.root);
   }
 
-  paint(mark: Mark, isActive: boolean): void {
+  /** Whether anything was to be painted. */
+  paint(mark: Mark, isActive: boolean): boolean {
     // One stop of the Tab key in the notebook: the badge of the cell that is selected.
     if (this.isStop !== isActive) this.badge.tabIndex = isActive ? 0 : -1;
     this.isStop = isActive;
     const before = this.painted;
-    if (before === mark || (before !== null && sameMark(before, mark))) return;
+    if (before === mark || (before !== null && sameMark(before, mark))) return false;
     this.painted = mark;
     const { root, badge, parts } = this;
     setAttribute(root, "data-family", mark.family);
@@ -139,6 +147,7 @@ class MarkNode {
     setAttribute(badge, "aria-label", `${mark.name}. Show in the flow panel.`);
     // What is long is cut, and a tooltip has all of it; a running time would make it flicker.
     setAttribute(badge, "title", mark.isMoving ? "" : mark.name);
+    return true;
   }
 
   remove(): void {

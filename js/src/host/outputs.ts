@@ -1,7 +1,8 @@
 /** Puts what cells print and show during a run where it belongs: below the cells. */
 
 import type { CellOutputs } from "../protocol";
-import { soon } from "./bell";
+import { soon } from "../turns";
+import { idOf } from "./cells";
 
 export class OutputsWriter {
   private readonly waiting = new Map<string, CellOutputs>();
@@ -22,7 +23,7 @@ export class OutputsWriter {
 
   private write(): void {
     const cells = new Map<string, CellModel>();
-    for (const cell of this.cells()) cells.set(cell.id, cell);
+    for (const cell of this.cells()) cells.set(idOf(cell), cell);
     for (const [id, { run, outputs, count }] of this.waiting) {
       const cell = cells.get(id);
       if (cell?.outputs === undefined) continue;

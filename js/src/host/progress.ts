@@ -2,10 +2,11 @@
 
 import { FAMILIES } from "../look";
 import { familyCounts, glyphOf, isDone, type Model } from "../model";
-import { setAttribute, setText } from "../touch";
 import { clean } from "../measure";
+import { setAttribute, setText } from "../touch";
+import { soon } from "../turns";
 import { summary } from "../words";
-import { Bell, soon } from "./bell";
+import { Bell } from "./bell";
 import type { NotebookDesk } from "./desk";
 import type { Desks } from "./desks";
 import { isLive } from "./standing";
@@ -45,27 +46,28 @@ export function progressWidget(Widget: WidgetClass, desk: NotebookDesk, onClick:
   node.setAttribute("role", "button");
   node.tabIndex = 0;
   node.append(track, text);
+  // Parts that stay, with lengths that change: JupyterLab's tool bar lays the page out anew whenever an element comes or goes.
+  const parts = FAMILIES.filter((family) => family !== "waiting").map((family) => {
+    const part = document.createElement("span");
+    part.style.background = `var(--fb-${family})`;
+    track.append(part);
+    return [family, part] as const;
+  });
   node.addEventListener("click", onClick);
   node.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") onClick();
   });
   const paint = (): void => {
     const { model } = desk.state;
-    node.hidden = statusText(desk) === "" || model.seq === null || model.flow.state === "";
-    if (node.hidden) return;
+    const isShown = statusText(desk) !== "" && model.seq !== null && model.flow.state !== "";
+    if (node.hidden === isShown) node.hidden = !isShown;
+    if (!isShown) return;
     setText(text, share(model));
     setAttribute(node, "title", summary(model));
     setAttribute(node, "aria-label", `${clean(model.picture?.flow ?? "flow")}: ${summary(model)}`);
     const counts = familyCounts(model);
-    const parts = FAMILIES.filter((family) => family !== "waiting" && counts[family] > 0);
     const total = FAMILIES.reduce((sum, family) => sum + counts[family], 0);
-    track.replaceChildren(
-      ...parts.map((family) => {
-        const part = document.createElement("span");
-        part.style.cssText = `background: var(--fb-${family}); width: ${(100 * counts[family]) / total}%`;
-        return part;
-      }),
-    );
+    for (const [family, part] of parts) part.style.width = `${(100 * counts[family]) / Math.max(1, total)}%`;
   };
   const stop = desk.listen(paint);
   widget.disposed.connect(stop);

@@ -7,6 +7,9 @@ import type { NotebookDesk } from "./desk";
 import type { Desks } from "./desks";
 import { isLive } from "./standing";
 
+/** JupyterLab draws its whole list anew when it is told of a change, seen or not: the numbers in it move once a second. */
+const PAUSE = 1000;
+
 export function addRunning(
   managers: RunningManagers,
   desks: Desks,
@@ -16,13 +19,19 @@ export function addRunning(
 ): void {
   const runningChanged = new Bell();
   const live = (): NotebookDesk[] => desks.all().filter((desk) => isLive(desk.state));
-  let listed = "";
-  desks.changed.connect(() => {
-    // The list is drawn anew whenever it is told to.
-    const now = live().map((desk) => `${desk.title} ${share(desk.state.model)}`).join("\n");
-    if (now === listed) return;
-    listed = now;
+  let listed: readonly NotebookDesk[] = [];
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const tell = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    listed = live();
     runningChanged.ring();
+  };
+  desks.changed.connect(() => {
+    const now = live();
+    const isOther = now.length !== listed.length || now.some((desk, place) => desk !== listed[place]);
+    if (isOther) tell();
+    else if (now.length > 0) timer ??= setTimeout(tell, PAUSE);
   });
   managers.add({
     name: trans.__("Flow Runs"),

@@ -85,7 +85,7 @@ export class RowBook {
     const add = (key: string, from: readonly unknown[], build: () => Row): void => {
       const before = this.kept.get(key);
       const isKept = before !== undefined && before.from.every((part, place) => alike(part, from[place]));
-      const entry = isKept ? before : { row: build(), from };
+      const entry = { row: isKept ? before.row : build(), from }; // the newest records, which are the same objects next time
       kept.set(key, entry);
       rows.push(entry.row);
     };

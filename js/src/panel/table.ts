@@ -7,6 +7,7 @@
 import { clean } from "../measure";
 import { familyOf, glyphOf } from "../model";
 import { setAttribute, setText } from "../touch";
+import { soon } from "../turns";
 import { nodeTexts } from "../words";
 import { button, type Maker } from "./dom";
 import { moves, needsAttention, type Row } from "./rows";
@@ -30,6 +31,8 @@ interface Line {
 const STEPS: Readonly<Record<string, number>> = { ArrowUp: -1, ArrowDown: 1, PageUp: -8, PageDown: 8, Home: -Infinity, End: Infinity };
 /** Milliseconds a row must be stood on to be looked into: a held arrow key passes many. */
 const REST = 120;
+/** So many rows are painted in one turn: when a run begins, all are different at once. */
+const MOST = 60;
 const TITLES = ["Task", "State", "Time"];
 
 export class TaskTable {
@@ -43,6 +46,9 @@ export class TaskTable {
   private readonly moving = new Set<Line>();
   private rows: readonly Row[] = [];
   private shown: readonly Row[] = [];
+  private readonly turn = soon(() => this.catchUp());
+  /** The kernel's clock, as it was told last. */
+  private time = 0;
   private isFiltered = false;
   private chosen: number | null = null;
   /** What was chosen from here last, and not elsewhere since. */
@@ -73,23 +79,26 @@ export class TaskTable {
 
   /** Bring the table up to the rows; `time` is the kernel's clock. */
   paint(rows: readonly Row[], chosen: number | null, time: number): void {
+    this.time = time;
     if (rows.length !== this.rows.length || rows.some((row, place) => row !== this.rows[place])) {
       this.rows = rows;
-      this.list(time);
+      this.list();
     }
     this.mark(chosen);
   }
 
   /** Move the clocks of what runs and waits. */
   tick(time: number): void {
+    this.time = time;
     for (const line of this.moving) setText(line.time, nodeTexts(line.row.look, line.row.card, time).time);
   }
 
   dispose(): void {
     if (this.timer !== null) clearTimeout(this.timer);
+    this.turn.forget();
   }
 
-  private list(time: number): void {
+  private list(): void {
     const wanting = this.rows.filter(needsAttention).length;
     this.filter.hidden = wanting === 0 && !this.isFiltered;
     setText(this.title, this.rows.length === 1 ? "1 task" : `${this.rows.length} tasks`);
@@ -98,9 +107,21 @@ export class TaskTable {
     const shown = this.isFiltered ? this.rows.filter(needsAttention) : this.rows;
     const isSameList = shown.length === this.shown.length && shown.every((row, place) => row.key === this.shown[place]?.key);
     this.shown = shown;
-    for (const row of shown) this.line(row, time);
+    if (isSameList) this.catchUp();
+    else for (const row of shown) this.line(row);
     if (!isSameList) this.arrange();
     this.nothing.hidden = shown.length > 0;
+  }
+
+  /** Paint rows that are different, from the top; what is left has a turn of its own. */
+  private catchUp(): void {
+    let room = MOST;
+    for (const row of this.shown) {
+      if (this.lines.get(row.key)?.row === row) continue;
+      if (room === 0) return this.turn.want();
+      this.line(row);
+      room -= 1;
+    }
   }
 
   /** The rows in their order; those that are gone are forgotten. */
@@ -118,7 +139,7 @@ export class TaskTable {
     if (!keys.has(this.stood)) this.stand(this.shown[0]?.key ?? "");
   }
 
-  private line(row: Row, time: number): void {
+  private line(row: Row): void {
     const before = this.lines.get(row.key);
     if (before?.row === row) return;
     const line = before ?? this.build(row);
@@ -127,7 +148,7 @@ export class TaskTable {
     if (moves(row)) this.moving.add(line);
     else this.moving.delete(line);
     const { look, card } = row;
-    const texts = nodeTexts(look, card, time);
+    const texts = nodeTexts(look, card, this.time);
     const state = look.state === "" ? (card.kind === "task" ? "Not run yet" : texts.state) : texts.state;
     setAttribute(line.element, "data-family", familyOf(look.state));
     setAttribute(line.element, "data-state", look.state);
@@ -247,7 +268,7 @@ export class TaskTable {
   private toggle(): void {
     this.isFiltered = !this.isFiltered;
     this.grid.scrollTop = 0;
-    this.list(Date.now() / 1000);
+    this.list();
   }
 }
 
