@@ -57,7 +57,8 @@ with Flow("many") as flow:
 state = flow.run()
 """
 SCROLL = """() => {
-    const view = [...document.querySelectorAll("*")].map((one) => one.shadowRoot?.querySelector(".fb-scroller")).find(Boolean);
+    const roots = [...document.querySelectorAll("*")].map((one) => one.shadowRoot);
+    const view = roots.map((root) => root?.querySelector(".fb-scroller")).find(Boolean);
     view.scrollTop = view.scrollHeight;
 }"""
 
