@@ -324,9 +324,8 @@ class DocumentFlow(Flow):
         for cell in self.document.cells:
             error = run.errors.get(cell.id)
             if error is not None:
-                name = "" if cell.name == f"cell {cell.number}" else f" {shown(cell.name, 60)}"
                 line = line_of(error, run.interpreter.filename(cell.number))
-                place = f"cell {cell.number}{name}" + (f", line {line}" if line else "")
+                place = cell.title + (f", line {line}" if line else "")
                 found.append(f"{place}: {type(error).__name__}: {' '.join(self._told(cell, error).split())[:500]}")
         return found
 

@@ -7,11 +7,12 @@ cells without ids get some.
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import functools
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,17 @@ from flowbook.sources.magics import parse_cell
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["CodeCell", "Document", "document_of", "read_document"]
 
 # Tags and roles that leave a cell out of the flow.
 _LEFT_OUT = frozenset({"skip", "skip-execution"})
 PARAMETERS = "parameters"
+# Functions whose name says little without what they are given.
+_SAYING = frozenset({"display", *dir(builtins)})
+# So many of the names that a cell makes stand in its own.
+_SPOKEN = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,9 @@ class CodeCell:
         id: of the cell.
         place: among all cells of the notebook, from 0.
         number: among the code cells that are run, from 1.
-        name: for people: the metadata's, else the first comment, else "cell 3".
+        name: for people: the metadata's, else the first comment, else what it makes for other cells ("rows, total"),
+            else what its last line shows ("df.head"), else
+            "cell 3".
         source: its text.
         tags: as a person gave them.
         names: what it reads and writes.
@@ -58,7 +66,8 @@ class CodeCell:
     @property
     def title(self) -> str:
         """What messages call it: its number, and its name when it has one."""
-        return self.name if self.name == f"cell {self.number}" else f"cell {self.number} ({self.name})"
+        name = self.name.removesuffix(f" ({self.number})")
+        return name if name == f"cell {self.number}" else f"cell {self.number} ({name})"
 
     @property
     def is_parameters(self) -> bool:
@@ -171,12 +180,13 @@ def _document(path: Path, text: str) -> Document:
 
 def document_of(node: Any, path: Path) -> Document:
     """Return the document of a notebook, as nbformat has it; cells without an id get one."""
-    return Document(path, node, tuple(_cells(node)))
+    cells = _cells(node)
+    edges = dependencies([cell.names for cell in cells])
+    return Document(path, node, tuple(_named(cells, edges)), {"dependencies": edges})
 
 
 def _cells(node: Any) -> list[CodeCell]:
     found: list[CodeCell] = []
-    used: set[str] = set()
     _give_ids(node.cells)
     for place, cell in enumerate(node.cells):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -187,11 +197,8 @@ def _cells(node: Any) -> list[CodeCell]:
         if tags & _LEFT_OUT:
             continue
         number = len(found) + 1
-        name = str(ours.get("name") or _first_comment(cell.source) or f"cell {number}")
-        while name in used:
-            name = f"{name} ({number})"
-        used.add(name)
         names, problem = _read(cell.source)
+        name = str(ours.get("name") or _first_comment(cell.source))
         found.append(CodeCell(str(cell["id"]), place, number, name, cell.source, frozenset(tags), names, problem))
     if not any(cell.metadata.get("id") for cell in node.cells) and (node.nbformat, node.nbformat_minor) < (4, 5):
         node.nbformat, node.nbformat_minor = 4, 5  # cells have ids now
@@ -235,6 +242,63 @@ def _first_comment(source: str) -> str:
     first = next((line.strip() for line in source.splitlines() if line.strip()), "")
     words = first.lstrip("#%- ").strip() if first.startswith("#") else ""
     return words[:60] if re.search(r"\w", words) else ""
+
+
+def _named(cells: list[CodeCell], edges: Iterable[Dependency]) -> Iterator[CodeCell]:
+    """Give each cell a name of its own, for people: identifiers and comments only, for values may be secret."""
+    needed: dict[int, set[str]] = {}
+    for edge in edges:
+        if edge.kind == "data":
+            needed.setdefault(edge.upstream, set()).update(edge.names)
+    used: set[str] = set()
+    for position, cell in enumerate(cells):
+        speaking = cell.name or _made(cell, needed.get(position, set())) or _last_line(cell)
+        name = speaking or f"cell {cell.number}"
+        while name in used:
+            name = f"{name} ({cell.number})"
+        used.add(name)
+        yield replace(cell, name=name)
+
+
+def _made(cell: CodeCell, needed: set[str]) -> str:
+    """Return what a cell makes or changes that other cells read, as its name."""
+    own = needed - cell.names.imports
+    if needed and not own:
+        return "imports"
+    words = re.findall(r"\w+", cell.source)
+    made = sorted((name for name in own if name in words and name[0] != "_"), key=words.index)
+    return ", ".join([*made[:_SPOKEN], *(["…"] if len(made) > _SPOKEN else [])])
+
+
+def _last_line(cell: CodeCell) -> str:
+    """Return what the last statement makes, calls or shows, without values: ``df.mean("x").plot()`` is df.mean.plot."""
+    body = [] if cell.problem is not None else parse_cell(cell.source)
+    match body[-1] if body else None:
+        case ast.Assign([target]) | ast.AnnAssign(target) | ast.AugAssign(target):
+            return _dotted(target)
+        case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) | ast.ClassDef(name):
+            return name
+        case ast.Expr(ast.Call(ast.Name(function), given)) if function in _SAYING:
+            about = next(filter(None, map(_dotted, given)), "")
+            return f"{function} {about}" if about else ""
+        case ast.Expr(value):
+            name = _dotted(value)
+            return "" if name.startswith("get_ipython") else name  # a magic or a shell command
+        case _:
+            return ""
+
+
+def _dotted(node: ast.expr) -> str:
+    match node:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(value, name):
+            before = _dotted(value)
+            return f"{before}.{name}" if before else ""
+        case ast.Call(ast.expr() as value) | ast.Subscript(ast.expr() as value) | ast.Await(ast.expr() as value):
+            return _dotted(value)
+        case _:
+            return ""
 
 
 def _assigned(source: str) -> dict[str, Any]:

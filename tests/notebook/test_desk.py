@@ -205,9 +205,9 @@ def test_a_given_value_goes_when_a_person_writes_another_default_or_runs_the_cel
 def test_what_would_go_wrong_is_told_before_anything_runs(page: Page) -> None:
     look = page.show("print(nowhere)", "x = = 1", "y = later", "later = 1", "exec('q = 1')")
     told = {problem.cell: problem for problem in look.problems}
-    assert told["a"].text == "cell 1 reads nowhere, which no cell above it makes."
+    assert told["a"].text == "cell 1 (print nowhere) reads nowhere, which no cell above it makes."
     assert (told["b"].grave, told["b"].line) == (True, 1)
-    assert told["c"].text == "cell 3 reads later, which only cell 4 below it makes."
+    assert told["c"].text == "cell 3 (y) reads later, which only cell 4 (later) below it makes."
     assert "keeps its place" in told["e"].text
     assert [problem.grave for problem in look.problems] == [True, True, True, False]
 
@@ -243,7 +243,7 @@ def test_a_task_tells_its_story_its_inputs_its_result_and_its_code(page: Page) -
     told: TaskDetails = page.wait(TaskDetails)
     assert "ZeroDivisionError" in told.why
     assert [moment.state for moment in told.moments] == ["Running", "Failed"]
-    assert [(item.name, item.text, item.origin) for item in told.inputs] == [("x", "2 items", "cell 1")]
+    assert [(item.name, item.text, item.origin) for item in told.inputs] == [("x", "2 items", "x")]
     assert told.logs == "sum 3\n"
     assert told.code.startswith("y = sum(x)")
     assert told.cause == 1
@@ -413,7 +413,7 @@ def test_each_cell_is_told_as_the_task_cell_it_would_be_and_such_a_notebook_runs
     look = page.show(*plain, tags={1: ("parameters",)})
     texts = [cell.converted for cell in look.cells]
     assert [text.partition("\n")[0] for text in texts] == [
-        "%%task cell_1",
+        "%%task imports",
         "%%flow",
         "%%task clean",
         "%%task clean_4",
@@ -456,7 +456,7 @@ def test_a_page_may_ask_at_any_moment_of_a_run(page: Page, basis: Any) -> None:
 def test_a_misspelt_name_is_told_with_the_line_and_one_step_mends_it(page: Page) -> None:
     cells = ["planes = [1]", "x = 1\ny = len(plnaes) + x\nz = 'plnaes'"]
     (problem,) = page.show(*cells).problems
-    assert problem.text == "cell 2 reads plnaes, which no cell above it makes. Did you mean planes?"
+    assert problem.text == "cell 2 (z) reads plnaes, which no cell above it makes. Did you mean planes?"
     assert problem.line == 2
     assert problem.fixes[0].label == "Write planes"
     assert problem.fixes[0].source == "x = 1\ny = len(planes) + x\nz = 'plnaes'"
@@ -469,7 +469,7 @@ def test_a_name_that_only_a_deleted_cell_made_is_missed_though_the_kernel_has_it
     page.order()
     page.desk.asked = Document(page.name, "document", both[1:])
     (problem,) = page.look().problems
-    assert problem.text == "cell 1 reads x, which is only left from code that is not in the notebook any more."
+    assert problem.text == "cell 1 (y) reads x, which is only left from code that is not in the notebook any more."
 
 
 def test_a_name_is_not_missed_below_a_cell_that_may_make_any(page: Page) -> None:
@@ -499,14 +499,14 @@ def test_a_page_that_was_loaded_again_while_a_run_ended_is_told_what_its_cells_h
 def test_a_cell_that_was_not_run_says_in_plain_words_what_it_needs(page: Page) -> None:
     page.show("x = 1 / 0", "y = x", "z = y")
     told = {cell.cell: (cell.state, cell.message) for cell in page.order().cells}
-    assert told["b"] == ("TriggerFailed", "It needs cell 1.")
-    assert told["c"] == ("TriggerFailed", "It needs cell 2.")
+    assert told["b"] == ("TriggerFailed", "It needs x.")
+    assert told["c"] == ("TriggerFailed", "It needs y.")
     run = page.desk.run
     assert run is not None
     words = [str(run.story(task).why) for task in run.runner.plan.tasks]
-    assert words[1] == "It did not run, since cell 1 failed (ZeroDivisionError: division by zero)."
-    assert words[2] == "It did not run, since cell 2 did not run."
-    assert run.flow.to_text().count("It needs cell") == 2
+    assert words[1] == "It did not run, since x failed (ZeroDivisionError: division by zero)."
+    assert words[2] == "It did not run, since y did not run."
+    assert run.flow.to_text().count("It needs ") == 2
 
 
 TYPO = (

@@ -173,7 +173,7 @@ def test_no_order_of_cells_makes_a_difference(name: str, kernels: Path, tmp_path
 # What has no meaning in a script, with the cell and the line.
 NO_SCRIPTS = {
     "files": "cell 2, line 1: %%writefile writes a file",
-    "pages": "cell 7, line 1: display(display_id=...) changes what was shown",
+    "pages": "cell 7 (handle), line 1: display(display_id=...) changes what was shown",
     "scratch": "cell 3, line 1: _ is what IPython keeps",
     "words": "cell 15, line 2: dir() sees the names of its function",
 }
