@@ -271,13 +271,20 @@ def family_counts(looks: Iterable[NodeLook]) -> dict[str, int]:
 
 
 def counts_text(looks: Iterable[NodeLook]) -> str:
-    """Return the counts in words.
+    """Return the counts in words; what was not run because of a failure has not failed itself.
 
     >>> from flowbook.view.protocol import NodeLook
-    >>> counts_text([NodeLook(0, "Failed"), NodeLook(1, "Success"), NodeLook(2, "Cached")])
-    '2 done, 1 failed'
+    >>> counts_text([NodeLook(0, "Failed"), NodeLook(1, "Success"), NodeLook(2, "TriggerFailed")])
+    '1 done, 1 failed, 1 not run'
     """
-    return ", ".join(f"{count:,} {FAMILY_WORD[family]}" for family, count in family_counts(looks).items())
+    looks = list(looks)
+    missed = task_runs(looks)["TriggerFailed"]
+    said = []
+    for family, count in family_counts(looks).items():
+        own = count - missed if family == "bad" else count
+        said += [f"{own:,} {FAMILY_WORD[family]}"] if own else []
+        said += [f"{missed:,} not run"] if family == "bad" and missed else []
+    return ", ".join(said)
 
 
 def run_texts(run: RunLook, looks: Sequence[NodeLook], now: float) -> tuple[str, str, str]:

@@ -94,12 +94,21 @@ export function progress(model: Model): string {
   return `${thousands(done)} of ${thousands(total)}`;
 }
 
-/** The counts in words. */
+/** The counts in words; what was not run because of a failure has not failed itself. */
 export function countsText(model: Model): string {
   const counts = familyCounts(model);
-  return FAMILIES.filter((family) => counts[family] > 0)
-    .map((family) => `${thousands(counts[family])} ${FAMILY_WORD[family]}`)
-    .join(", ");
+  const missed = missedCount(model);
+  const said = FAMILIES.flatMap((family) => {
+    const own = family === "bad" ? counts.bad - missed : counts[family];
+    const words = own > 0 ? [`${thousands(own)} ${FAMILY_WORD[family]}`] : [];
+    return family === "bad" && missed > 0 ? [...words, `${thousands(missed)} not run`] : words;
+  });
+  return said.join(", ");
+}
+
+/** How many task runs were left out because of a failure before them. */
+export function missedCount(model: Model): number {
+  return model.counts.get("TriggerFailed") ?? 0;
 }
 
 /** The words of the header, empty where there is nothing to say. */

@@ -5,7 +5,7 @@ import { familyCounts, glyphOf, isDone, type Model } from "../model";
 import { clean } from "../measure";
 import { setAttribute, setText } from "../touch";
 import { soon } from "../turns";
-import { summary } from "../words";
+import { missedCount, summary } from "../words";
 import { Bell } from "./bell";
 import type { NotebookDesk } from "./desk";
 import type { Desks } from "./desks";
@@ -18,7 +18,7 @@ export function statusText(desk: NotebookDesk | null): string {
   const { model, look } = state;
   if (look.basis === "nothing" && !isLive(state)) return "";
   if (model.seq === null || model.flow.state === "") return "flow ○";
-  const bad = familyCounts(model).bad;
+  const bad = familyCounts(model).bad - missedCount(model);
   const glyph = isLive(state) ? (model.flow.paused ? "‖" : "▶") : glyphOf(model.flow.state);
   return `flow ${glyph} ${share(model)}${bad === 0 ? "" : ` ✗${bad}`}`;
 }

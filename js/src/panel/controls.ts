@@ -80,14 +80,15 @@ function resting(isStarting: boolean, rows: readonly Row[]): Pick<Bar, "state" |
     if (isDone(row.look.state) && !isOld) done += 1;
     if (row.look.state === "TriggerFailed" && !isOld) missed += 1;
   }
-  const [word, family] = restingWord(counts, rows.length);
+  const [word, family] = restingWord(counts, rows);
   return { state: `${glyphOf(word) === "·" ? "◇" : glyphOf(word)} ${word}`, family, progress: progressText([done, rows.length], counts, missed), counts };
 }
 
-function restingWord(counts: Readonly<Record<Family, number>>, total: number): readonly [string, Family] {
+function restingWord(counts: Readonly<Record<Family, number>>, rows: readonly Row[]): readonly [string, Family] {
   if (counts.bad > 0) return ["Failed", "bad"];
   if (counts.active > 0) return ["Running", "active"];
-  return counts.good === total ? ["Success", "good"] : ["Not up to date", "warn"];
+  if (rows.some((row) => row.look.state === "Cancelled" && !row.dirty && !row.stale)) return ["Cancelled", "warn"];
+  return counts.good === rows.length ? ["Success", "good"] : ["Not up to date", "warn"];
 }
 
 /** What was not run because of a failure is no failure of its own to somebody who looks for what to mend. */
