@@ -66,7 +66,8 @@ def _container(value: Any, kind: type, above: dict[int, int]) -> bytes:
         return _hashed(kind.__name__, *sorted([_digest(item, above) for item in value]))
     for module, read in _READERS.items():
         loaded = sys.modules.get(module)
-        if loaded is not None:
+        # one that another thread is just importing has made no values yet
+        if loaded is not None and not getattr(loaded.__spec__, "_initializing", False):
             found = read(loaded, value, above)
             if found is not None:
                 return found

@@ -7,6 +7,7 @@ import enum
 import subprocess
 import sys
 import threading
+import types
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,16 @@ def test_a_deep_value_and_a_strange_one_raise_nothing() -> None:
         deep = [deep]
     for value in (deep, Broken(), (x for x in [1]), sys.stdout, object(), type, sys, NotImplemented, "\ud800"):
         assert len(token(value)) == 32
+
+
+def test_a_package_that_another_thread_is_just_importing_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.machinery import ModuleSpec
+
+    half = types.ModuleType("pandas")
+    half.__spec__ = ModuleSpec("pandas", None)
+    half.__spec__._initializing = True  # type: ignore[attr-defined]  # as importlib marks it meanwhile
+    monkeypatch.setitem(sys.modules, "pandas", half)
+    assert token(dt.date(2026, 1, 1)) == token(dt.date(2026, 1, 1))
 
 
 def test_a_token_holds_in_another_process() -> None:

@@ -199,7 +199,7 @@ def test_a_process_that_dies_fails_one_cell_and_nothing_else(tmp_path: Path, mon
     state = flow.run(show=False, executor="processes")
     assert state.is_failed()
     (said,) = flow.failures()
-    assert said.startswith("cell 3: WorkerLost: Its process")
+    assert said.startswith("cell 3 (string_at): WorkerLost: Its process")
     assert "crashed with SIGSEGV" in said
     assert flow.last_document_run is not None
     assert flow.last_document_run.names["b"] == 2
