@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections import deque
 from types import CodeType, FunctionType, MethodType
@@ -21,6 +22,8 @@ __all__ = ["Spot", "place_of", "spot_of"]
 
 # Code that cloudpickle carried to a worker has lost the name of its file, and is called so there.
 _CARRIED = "<dynamic-code>"
+# Code of a notebook that is run as a flow; its cells are counted in the notebook, whatever their prompts say.
+_CELL = re.compile(r"<.*, cell (\d+)>")
 # So many functions are looked at for the one that a carried line belongs to.
 _LOOKED_AT = 200
 
@@ -149,9 +152,12 @@ def _named(file: str, line: int) -> str:
 
 
 def _cell(file: str) -> str:
-    """Return "cell 3" for the code of a notebook's third execution, "task cell x" for that of ``%%task x``, else ""."""
+    """Return "cell 3" for a notebook's third execution and for its third cell run as a flow, "task cell x", else ""."""
     if file.startswith("<task ") and file.endswith(">"):
         return f"task cell {shown(file[6:-1], 60)[1:-1]}"
+    own = _CELL.fullmatch(file)
+    if own is not None:
+        return f"cell {own[1]}"
     # asked of IPython only where it runs already
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     number = getattr(getattr(shell, "compile", None), "_filename_map", {}).get(file)

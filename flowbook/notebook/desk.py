@@ -201,7 +201,7 @@ class Desk:
             if not is_over and time.monotonic() < since + pause:
                 continue
             self._written.pop(cell, None)
-            yield CellOutputs(run.id, cell, json.dumps(outputs.saved(), default=str))
+            yield CellOutputs(run.id, cell, json.dumps(outputs.saved(), default=str), outputs.count)
 
     # -- running -------------------------------------------------------------------------------------------------------
 

@@ -252,8 +252,10 @@ def _named(cells: list[CodeCell], edges: Iterable[Dependency]) -> Iterator[CodeC
             needed.setdefault(edge.upstream, set()).update(edge.names)
     used: set[str] = set()
     for position, cell in enumerate(cells):
-        speaking = cell.name or _made(cell, needed.get(position, set())) or _last_line(cell)
-        name = speaking or f"cell {cell.number}"
+        role = PARAMETERS if cell.is_parameters else ""
+        name = (
+            cell.name or role or _made(cell, needed.get(position, set())) or _last_line(cell) or f"cell {cell.number}"
+        )
         while name in used:
             name = f"{name} ({cell.number})"
         used.add(name)

@@ -208,13 +208,17 @@ class Interpreter:
 
     def _run(self, cell: CodeCell, private: frozenset[str]) -> None:
         __tracebackhide__ = True
+        count = self._counted(cell)
+        outputs = current_outputs()
+        if outputs is not None:
+            outputs.count = count
         if cell.problem is not None:
             raise cell.problem
         if cell.names.opaque is not None or any(HISTORY.fullmatch(name) for name in cell.names.reads):
             self._remember(cell.number)
         code = self.shell.transform_cell(cell.source)
         filename = self.filename(cell.number)
-        self.shell.compile._filename_map[filename] = cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
+        self.shell.compile._filename_map[filename] = count  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         names: Any = Overlay(self.namespace, private) if private else self.namespace
         on_loop = bool(_ASKS_FOR_LOOP.search(cell.source))
@@ -223,7 +227,7 @@ class Interpreter:
             if value is refuse_exit:
                 value()  # a kernel calls it when it stands alone
             if value is not None and not is_quiet(cell.source):
-                self._show(cell.number, value)
+                self._show(cell.number, value, count)
             if _draws(cell):
                 self._show_figures()
         finally:
@@ -290,13 +294,17 @@ class Interpreter:
                 contextvars.Context().run(thread.start)  # what it may print belongs to no cell
             return self._loop
 
-    def _show(self, number: int, value: Any) -> None:
+    def _counted(self, cell: CodeCell) -> int:
+        """Return the number that the prompt of a cell gets now: its place, as when all cells are run from the top."""
+        return cell.number
+
+    def _show(self, number: int, value: Any, count: int) -> None:
         outputs = current_outputs()
         data, metadata = self.shell.display_formatter.format(value)
         if data and outputs is not None:
-            outputs.result(data, metadata, number)
+            outputs.result(data, metadata, count)
         self._shown[number] = value
-        self.namespace["Out"][number] = value
+        self.namespace["Out"][count] = value
 
     def _remember(self, number: int) -> None:
         """Make `_`, `__`, `_3`, `_i` and the like what they are at this place in document order."""

@@ -22,7 +22,7 @@ from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
 from flowbook.notebook.interpreter import Interpreter
 from flowbook.notebook.locking import alone
-from flowbook.notebook.outputs import Outputs, current_outputs
+from flowbook.notebook.outputs import Outputs
 from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken, reached
@@ -91,12 +91,18 @@ class LiveInterpreter(Interpreter):
         for name, value in zip(("_", "__", "___"), before, strict=False):
             self.namespace[name] = value
 
-    def _show(self, number: int, value: Any) -> None:
-        outputs = current_outputs()
-        data, metadata = self.shell.display_formatter.format(value)
-        if data and outputs is not None:
-            outputs.result(data, metadata, None)
-        self._shown[number] = value
+    def _counted(self, cell: CodeCell) -> int:
+        """Return the kernel's next number, as if a person had run the cell: `In` and `Out` go on where they were."""
+        history, parsed = self.shell.history_manager, cell.source
+        with contextlib.suppress(Exception):  # whatever is wrong with the cell is told when it is run
+            parsed = self.shell.transform_cell(cell.source)
+        with self._lock:
+            count: int = self.shell.execution_count
+            self.shell.execution_count = count + 1
+            if history is not None:
+                history.input_hist_raw.append(cell.source.rstrip("\n"))
+                history.input_hist_parsed.append(parsed.rstrip("\n"))
+        return count
 
     def refusing(self) -> contextlib.AbstractContextManager[None]:
         """Refuse nothing: a person is there, whose kernel it is."""

@@ -31,6 +31,7 @@ class Outputs:
 
     Attributes:
         threads: those that the cell has started.
+        count: the number in the prompt of the cell, None as long as it has none.
 
     """
 
@@ -38,6 +39,7 @@ class Outputs:
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
         self.threads: list[threading.Thread] = []
+        self.count: int | None = None
         self._items: list[dict[str, Any]] = []
         # of the last item, a stream: what was written since its text was put together; a cell may write a million times
         self._written: list[str] = []

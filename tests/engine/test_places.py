@@ -112,6 +112,7 @@ def test_the_code_of_a_notebook_cell_is_called_by_its_number(monkeypatch: pytest
         monkeypatch.setattr("IPython.get_ipython", Shell)
         assert place_of(raised_by(code_in(file, code))) == "in cell 7, line 2"
         assert place_of(raised_by(code_in("/elsewhere/etl.py", code))) == "at etl.py:2"
+        assert place_of(raised_by(code_in("<etl, cell 3>", code))) == "in cell 3, line 2"
     finally:
         linecache.cache.pop(file, None)
 

@@ -66,6 +66,29 @@ def test_names_of_one_s_own_are_left_as_they_are(page: Page, shell: InteractiveS
     assert (shell.user_ns["input"], shell.user_ns["quit"]) == ([1, 2], "mine")
 
 
+# -- prompts -----------------------------------------------------------------------------------------------------------
+
+
+def test_prompts_are_counted_on_from_those_of_the_kernel_and_its_history_keeps_what_ran(
+    page: Page, shell: InteractiveShell
+) -> None:
+    shell.run_cell("early = 1", store_history=True)
+    page.show("x = 1", "y = x / 0", "x + 1")
+    page.order()
+    counts = {one: page.wait(CellOutputs, lambda told, one=one: told.cell == one and told.count).count for one in "abc"}
+    assert sorted(counts.values()) == [2, 3, 4]
+    shell.run_cell("late = 1", store_history=True)
+    assert shell.execution_count == 6
+    history, shown = shell.user_ns["In"], shell.user_ns["Out"]
+    assert (history[1], history[5]) == ("early = 1", "late = 1")
+    assert [history[counts[one]] for one in "abc"] == ["x = 1", "y = x / 0", "x + 1"]
+    assert shown == {counts["c"]: 2}
+    told = page.wait(CellOutputs, lambda one: one.cell == "c" and "execute_result" in one.outputs)
+    assert json.loads(told.outputs)[0]["execution_count"] == counts["c"]
+    failed = page.wait(CellOutputs, lambda one: one.cell == "b" and "ZeroDivisionError" in one.outputs)
+    assert f"In[{counts['b']}]" in failed.outputs
+
+
 # -- figures and captured cells ----------------------------------------------------------------------------------------
 
 

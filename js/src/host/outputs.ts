@@ -27,7 +27,7 @@ export class OutputsWriter {
     for (const [id, { run, outputs, count }] of this.waiting) {
       const cell = cells.get(id);
       if (cell?.outputs === undefined) continue;
-      if (cell.executionCount !== count) cell.executionCount = count;
+      if (count !== null && cell.executionCount !== count) cell.executionCount = count;
       // A person may have cleared or run the cell since, so what it holds now is looked at, too.
       const text = `${run} ${outputs}`;
       const list = listOf(outputs);
