@@ -252,7 +252,7 @@ def _named(cells: list[CodeCell], edges: Iterable[Dependency]) -> Iterator[CodeC
             needed.setdefault(edge.upstream, set()).update(edge.names)
     used: set[str] = set()
     for position, cell in enumerate(cells):
-        role = PARAMETERS if cell.is_parameters else ""
+        role = "set parameters" if cell.is_parameters else ""
         name = (
             cell.name or role or _made(cell, needed.get(position, set())) or _last_line(cell) or f"cell {cell.number}"
         )

@@ -7,6 +7,7 @@ them as cells, and `flowbook.notebook.script_cells` can make the notebook again.
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,10 @@ class _Script:
             yield _Piece(cell, plain, TaskCell(cell.id, cell.name, text, names, source=cell.source))
             if at == last and self.given:
                 names = analyse("\n".join(f"{key} = {value!r}" for key, value in self.given.items()))
-                yield _Piece(None, None, TaskCell(_SETTER, "parameters", "", names))
+                called = {one.name for one in self.document.cells}
+                names_for_it = (f"parameters{'_' * more}" for more in itertools.count())
+                free = next(name for name in names_for_it if name not in called)
+                yield _Piece(None, None, TaskCell(_SETTER, free, "", names))
 
     def _shared(self) -> frozenset[str]:
         """Return the ids of the cells that stay as they are, at the level of the module."""
