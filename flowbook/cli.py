@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -18,7 +19,7 @@ from flowbook.notebook import commands
 from flowbook.view.palette import family_of, glyph_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -124,7 +125,8 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
 
     from flowbook.view.feed import Feed
 
-    console = Console()
+    out = sys.stdout  # the one of now: a cell may put another in its place
+    console = Console(file=out)
     run: FlowRun = flow.start(show=False, run_on_schedule=False, **options)
     feed = Feed(run.runner)
     try:
@@ -136,7 +138,9 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
                 live.update(_progress(run, feed), refresh=True)
         else:
             names = {node.slug: task.name for task, node in flow.nodes.items()}
-            run.subscribe(_Lines(names).take)
+            lines = _Lines(names, out)
+            run.subscribe(lines.take)
+            lines.begin(lambda: run.events)
             run.wait()
             console.print(_progress(run, feed))
     except KeyboardInterrupt:
@@ -159,26 +163,44 @@ class _Lines:
 
     Args:
         names: of the tasks, by slug.
+        out: where they go.
 
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], out: TextIO) -> None:
         self.names = names
+        self.out = out
         self.done: set[str] = set()
+        self.told: int | None = None
+        self._lock = threading.Lock()
 
-    def take(self, events: list[Event]) -> None:
+    def begin(self, events: Callable[[], Iterable[Event]]) -> None:
+        """Print what had happened before anybody listened, then go on with what is told."""
+        with self._lock:
+            self.told = -1
+            self._print(events())
+
+    def take(self, events: Iterable[Event]) -> None:
         """Print what has happened."""
+        with self._lock:
+            if self.told is not None:  # else `begin` finds it
+                self._print(events)
+
+    def _print(self, events: Iterable[Event]) -> None:
         for event in events:
-            if event.kind != "state":
+            if self.told is None or event.seq <= self.told:
+                continue
+            self.told = event.seq
+            if event.kind != "state" or (event.task == "" and event.state == "Running"):  # that it runs is seen
                 continue
             if event.task in self.names:
                 is_over = family_of(event.state) in {"good", "bad"} or event.state in {"Skipped", "Cancelled"}
                 (self.done.add if is_over else self.done.discard)(event.task)
             when = time.strftime("%H:%M:%S", time.localtime(event.at))
-            name = self.names.get(event.task, "") or "flow"
+            name = self.names.get(event.task) or event.task or "flow"
             why = f": {event.message}" if family_of(event.state) == "bad" and event.message else ""
             done = f"{len(self.done)}/{len(self.names)}"
-            click.echo(f"{when}  {done:>7}  {event.state:<14} {name}{' '.join(why.split(chr(10)))}")
+            click.echo(f"{when}  {done:>7}  {event.state:<14} {name}{' '.join(why.split(chr(10)))}", file=self.out)
 
 
 def _progress(run: FlowRun, feed: Feed, rows: int | None = None) -> RenderableType:

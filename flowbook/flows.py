@@ -240,6 +240,10 @@ class Flow(GrowingGraph):
         """
         return set(self._reference_tasks or self._inside_of_resources()) or self.terminal_tasks()
 
+    def _order(self) -> Mapping[Task, int] | None:
+        """Return the places in which ready tasks are run, where the flow has such an order; others come before them."""
+        return None
+
     def _inside_of_resources(self) -> tuple[Task, ...]:
         """Return the reference tasks of a flow with resources, or nothing when they are simply the terminal tasks."""
         made: tuple[Task, ...] = self._memoised("inside", lambda: last_tasks_inside(self.nodes))

@@ -24,6 +24,7 @@ from flowbook.engine.outcome import NOT_RUN, PENDING
 from flowbook.engine.plan import Plan
 from flowbook.engine.printing import masked_printing
 from flowbook.engine.questions import consult
+from flowbook.engine.ready import InOrder
 from flowbook.engine.restarting import Part, kept_states, part_of, states_left_by
 from flowbook.engine.runner import Runner
 from flowbook.engine.scheduled import Hands, ScheduledRuns, announce, is_on_schedule, naps
@@ -248,6 +249,8 @@ def _prepare(
         seeds={plan.number(task): state for task, state in seeds_of(options, part).items()},
         task_handlers=options.get("task_runner_state_handlers") or (),
     )
+    if (order := flow._order()) is not None:  # noqa: SLF001 - flows and their runs are of one house
+        runner.machine.ready = InOrder([order.get(task, -1) for task in plan.tasks], runner.machine.ready)
     wanted = options.get("executor")
     executor = executor_of(wanted if wanted is not None else flow.executor)
     if isinstance(executor, ThreadExecutor) and not attempt.can_start_threads():

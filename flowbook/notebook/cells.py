@@ -218,10 +218,10 @@ def run_code(code: str, filename: str, namespace: dict[str, Any], private: froze
     last = tree.body[-1] if tree.body else None
     shown_last = tree.body.pop() if isinstance(last, ast.Expr) and not is_quiet(code) else None
     try:
-        _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), namespace, names)
+        _execute(compile(tree, filename, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True), namespace, names)
         if isinstance(shown_last, ast.Expr):
             expression = ast.Expression(shown_last.value)
-            code_of_last = compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            code_of_last = compile(expression, filename, "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             show_value(_execute(code_of_last, namespace, names))
     finally:
         namespace.update(names)

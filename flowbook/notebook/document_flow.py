@@ -11,6 +11,7 @@ import contextlib
 import copy
 import datetime as dt
 import functools
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from flowbook.contexts import context, current_frame
@@ -201,6 +202,10 @@ class DocumentFlow(Flow):
         self.last_cache: CellCache | None = None
         self._is_there = False
 
+    def _order(self) -> Mapping[Task, int]:
+        """Return the places of the cells: when there is a choice, the upper one runs first."""
+        return {task: task.cell.number for task in self.nodes if isinstance(task, DocumentTask)}
+
     def run(self, /, parameters: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
         """Run the cells and return the flow's final state; takes what `flowbook.Flow.run` takes.
 
@@ -377,6 +382,18 @@ class DocumentFlow(Flow):
         return node
 
 
+# Names of parameters whose values are masked, as those of secret tasks are.
+_SECRET = re.compile(
+    r"(?:^|_)(?:token|password|passwd|passphrase|secret|credentials?|api_?key|private_?key)s?(?:_|$)", re.IGNORECASE
+)
+
+
+def _parameter(document: Document, key: str, value: Any) -> Parameter:
+    made = Parameter(key, default=value, required=False, type=_type(document, key, value))
+    made.sensitive = _SECRET.search(key) is not None
+    return made
+
+
 def flow_of_document(
     source: str | os.PathLike[str] | Document,
     name: str | None = None,
@@ -400,10 +417,7 @@ def flow_of_document(
     flow = kind(name or document.path.stem, document)
     read = [cell.names for cell in document.cells]
     values = document.parameters
-    parameters = {
-        key: flow.add_task(Parameter(key, default=value, required=False, type=_type(document, key, value)))
-        for key, value in values.items()
-    }
+    parameters = {key: flow.add_task(_parameter(document, key, value)) for key, value in values.items()}
     tasks: list[DocumentTask] = []
     for cell, made, private in zip(document.cells, outputs(read), temporaries(read), strict=True):
         own = frozenset(values) & cell.names.writes if cell.is_parameters else frozenset()

@@ -241,10 +241,12 @@ class Interpreter:
         last = tree.body[-1] if tree.body else None
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         if not isinstance(last, ast.Expr):
-            return self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
+            return self._execute(compile(tree, filename, "exec", flags, dont_inherit=True), names, on_loop=on_loop)
         tree.body.pop()
-        self._execute(compile(tree, filename, "exec", flags), names, on_loop=on_loop)
-        return self._execute(compile(ast.Expression(last.value), filename, "eval", flags), names, on_loop=on_loop)
+        self._execute(compile(tree, filename, "exec", flags, dont_inherit=True), names, on_loop=on_loop)
+        return self._execute(
+            compile(ast.Expression(last.value), filename, "eval", flags, dont_inherit=True), names, on_loop=on_loop
+        )
 
     def filename(self, number: int) -> str:
         """Return what tracebacks call a cell."""

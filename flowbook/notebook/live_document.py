@@ -17,6 +17,7 @@ from flowbook.errors import FlowError, shown
 from flowbook.graphs import ancestry
 from flowbook.hashing import token
 from flowbook.notebook.again import Again, again_in
+from flowbook.notebook.bodies import Bodies
 from flowbook.notebook.document_flow import DocumentFlow, DocumentRun, DocumentTask, flow_of_document
 from flowbook.notebook.documents import CodeCell, Document, document_of
 from flowbook.notebook.files import Node
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
     from flowbook.view.protocol import CellText
 
 __all__ = ["Ended", "LiveDocument", "LiveInterpreter"]
+
+
+# So many seconds a run waits for a cell that the run before has left behind, and that is about to end.
+_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
@@ -127,16 +132,20 @@ class LiveRun(DocumentRun):
 
     """
 
-    def __init__(self, document: Document, interpreter: LiveInterpreter, made: Callable[[str], Outputs]) -> None:
+    def __init__(
+        self, document: Document, interpreter: LiveInterpreter, made: Callable[[str], Outputs], bodies: Bodies
+    ) -> None:
         super().__init__(document, interpreter)
         self.made = made
+        self.bodies = bodies
         self.late: Callable[[CodeCell], object] | None = None
 
     def run(self, cell: CodeCell, private: frozenset[str], given: Mapping[str, Any]) -> None:
         """Run one cell."""
         __tracebackhide__ = True
         try:
-            super().run(cell, private, given)
+            with self.bodies.running(cell.title):
+                super().run(cell, private, given)
         finally:
             if self.late is not None:
                 self.late(cell)
@@ -182,6 +191,7 @@ class LiveDocument:
         self.document: Document | None = None
         self.flow: DocumentFlow | None = None
         self.last_run: FlowRun | None = None
+        self.bodies = Bodies()
         self.ended: dict[str, Ended] = {}
         self.outputs: dict[str, Outputs] = {}
         self._told: tuple[str, tuple[CellText, ...]] | None = None
@@ -235,7 +245,7 @@ class LiveDocument:
     def _new_run(self, document: Document) -> LiveRun:
         if self._interpreter is None:
             self._interpreter = LiveInterpreter(self.shell, document.path.stem)
-        return LiveRun(document, self._interpreter, self._new_outputs)
+        return LiveRun(document, self._interpreter, self._new_outputs, self.bodies)
 
     def _new_outputs(self, cell: str) -> Outputs:
         made = self.outputs[cell] = Outputs(changed=lambda: self.changed(cell))
@@ -373,9 +383,16 @@ class LiveDocument:
             **options: as for `flowbook.Flow.run`.
 
         Raises:
-            FlowError: there is no such cell, or nothing to run.
+            FlowError: there is no such cell, or nothing to run; or a cell of a cancelled run still runs.
 
         """
+        left = self.bodies.stopped(_PATIENCE)
+        if left:
+            msg = (
+                f"{left[0]} of the run before still runs: it was cancelled, and is in code that cannot be interrupted. "
+                "Wait until it has ended, or restart the kernel; two runs at once would mix what they make."
+            )
+            raise FlowError(msg)
         with self.lock:
             flow = self._flow()
             values = self._parameters(flow, parameters or {})
@@ -391,6 +408,8 @@ class LiveDocument:
             return state
         finally:
             undo()
+            if flow.last_run is not None and flow.last_run.state.is_finished():
+                self.bodies.stop()  # those that a cancelled run has left behind
             if isinstance(flow.last_document_run, LiveRun):
                 flow.last_document_run.late = self._ended_late
             if flow.last_run is not before:  # else it was refused, and nothing has run

@@ -6,10 +6,10 @@ Pure functions of looks, cards and a time. The browser says the same words; the 
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from dataclasses import dataclass
+from math import ceil, floor  # by name: cells of a notebook may put other functions into math
 from typing import TYPE_CHECKING
 
 from flowbook.view.measure import clean, elide, text_width
@@ -77,7 +77,7 @@ def countdown(seconds: float) -> str:
     >>> [countdown(s) for s in (1.2, 0.0, -3.0, 75)]
     ['in 2 s', 'now', 'now', 'in 1 min 15 s']
     """
-    left = math.ceil(seconds - 1e-6)
+    left = ceil(seconds - 1e-6)
     if left <= 0:
         return "now"
     return f"in {left} s" if left < MINUTE else f"in {duration(left)}"
@@ -309,7 +309,7 @@ def latest(looks: Sequence[NodeLook], run: RunLook) -> float:
 
 def _round(value: float) -> int:
     """Round half up, as JavaScript does."""
-    return math.floor(value + 0.5)
+    return floor(value + 0.5)
 
 
 def _attempt(look: NodeLook, card: NodeCard) -> str:

@@ -12,7 +12,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from flowbook import redaction
-from flowbook.errors import UnknownArgument
+from flowbook.errors import FlowError, UnknownArgument
 from flowbook.notebook.hub import hub
 from flowbook.view.protocol import AskTask, CellOutputs, CellText, Document, TaskDetails
 from tests.notebook.test_desk import Page, of, page, shell, states
@@ -319,8 +319,50 @@ def test_a_cell_that_goes_on_after_its_run_was_cancelled_is_known_to_have_change
 
     threading.Thread(target=cancel).start()
     page.order()
-    assert states(page.order(from_failed=True)) == {"a": "Success", "b": "Success"}
+    threading.Timer(0.3, waits[0].set).start()
+    assert states(page.order(from_failed=True)) == {"a": "Success", "b": "Success"}  # waits for its end
+    assert has_ended.is_set()
     assert shell.user_ns["x"] == id(waits[1])
-    waits[0].set()
-    assert has_ended.wait(10)
-    assert "was changed by something" in of(page.look(), "a").again
+
+
+def test_a_cell_of_a_cancelled_run_is_stopped_before_another_run_begins(page: Page, shell: InteractiveShell) -> None:
+    is_there = threading.Event()
+    ticks: list[int] = []
+    shell.user_ns.update(is_there=is_there, ticks=ticks, time=time)
+    page.show(
+        "log = []", "is_there.set()\nfor i in range(200):\n    log.append(i)\n    ticks.append(i)\n    time.sleep(0.02)"
+    )
+
+    def cancel() -> None:
+        is_there.wait(10)
+        assert page.desk.run is not None
+        page.desk.run.cancel()
+
+    threading.Thread(target=cancel).start()
+    assert states(page.order())["b"] == "Cancelled"
+    assert page.desk.live.bodies.stopped(5) == []
+    so_far = len(ticks)
+    assert so_far < 100
+    assert "KeyboardInterrupt" in json.dumps(outputs(page, "b"))
+    page.show("log = []", "len(log)")
+    page.order()
+    assert shell.user_ns["log"] == []
+    assert len(ticks) == so_far
+
+
+def test_no_run_begins_beside_a_cell_that_cannot_be_stopped(page: Page, shell: InteractiveShell) -> None:
+    goes_on, is_there = threading.Event(), threading.Event()
+    shell.user_ns.update(goes_on=goes_on, is_there=is_there)
+    page.show("# stubborn\nis_there.set()\ntry:\n    goes_on.wait(30)\nexcept KeyboardInterrupt:\n    goes_on.wait(30)")
+
+    def cancel() -> None:
+        is_there.wait(10)
+        assert page.desk.run is not None
+        page.desk.run.cancel()
+
+    threading.Thread(target=cancel).start()
+    page.order()
+    with pytest.raises(FlowError, match=r"cell 1 \(stubborn\) of the run before still runs"):
+        page.order()
+    goes_on.set()
+    assert states(page.order()) == {"a": "Success"}

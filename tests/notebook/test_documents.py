@@ -540,3 +540,42 @@ def test_a_cell_is_called_by_its_comment_or_by_what_it_makes_or_shows_and_never_
 ) -> None:
     document = read_document(written(tmp_path / "named.ipynb", cells))
     assert [cell.name for cell in document.cells] == names
+
+
+def test_a_parameter_that_is_called_like_a_secret_is_masked_wherever_it_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "calls.ipynb", ["api_token = 'none'", "raise ValueError(api_token)"])
+    node = json.loads(path.read_text("utf-8"))
+    node["cells"][0]["metadata"]["tags"] = ["parameters"]
+    path.write_text(json.dumps(node), "utf-8")
+    out, html = tmp_path / "out.ipynb", tmp_path / "run.html"
+    given = ["-p", "api_token=correct-horse-9", "-o", str(out), "--html", str(html)]
+    done = run_line("run", str(path), *given)
+    assert done.exit_code == 1
+    assert "ValueError: ***" in done.output
+    for text in (done.output, html.read_text("utf-8"), out.read_text("utf-8")):
+        assert "correct-horse-9" not in text
+
+
+def test_on_one_thread_cells_run_in_the_order_of_the_notebook(tmp_path: Path) -> None:
+    # what a registry calls, no analysis sees; the cell that redefines alpha has nothing above it to wait for
+    cells = [
+        "found = {}\ndef register(made):\n    found[made.__name__] = made\n    return made",
+        "@register\ndef beta():\n    return 'b' + alpha()",
+        "def alpha():\n    return 'a'",
+        "n = len(found)",
+        "m = n + 1\nres = [found[k]() for k in found]",
+        "def alpha():\n    return 'NEW'",
+        "print(res)",
+    ]
+    out = tmp_path / "out.ipynb"
+    done = run_line("run", str(written(tmp_path / "calls.ipynb", cells)), "--executor", "local", "-o", str(out))
+    assert done.exit_code == 0, done.output
+    shown = json.dumps(json.loads(out.read_text("utf-8"))["cells"][-1]["outputs"])
+    assert "['ba']" in shown
+
+
+def test_annotations_of_cells_are_values_as_in_a_kernel(tmp_path: Path) -> None:
+    cells = ["def f(a: int) -> str: ...", "print(f.__annotations__)"]
+    out = tmp_path / "out.ipynb"
+    assert run_line("run", str(written(tmp_path / "typed.ipynb", cells)), "-o", str(out)).exit_code == 0
+    assert "<class 'int'>" in json.dumps(json.loads(out.read_text("utf-8"))["cells"][1]["outputs"])

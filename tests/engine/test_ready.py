@@ -1,0 +1,18 @@
+"""Ready tasks in an order of the flow's own."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowbook.engine.ready import InOrder
+
+
+@given(st.permutations(range(8)), st.lists(st.integers(0, 11), unique=True))
+def test_the_lowest_place_is_taken_first_and_what_has_none_comes_last(places: list[int], tasks: list[int]) -> None:
+    ready = InOrder(places, tasks[:2] if all(task < 8 for task in tasks[:2]) else ())
+    ready.extend(task for task in tasks if task not in ready)
+    taken = [ready.popleft() for _ in range(len(ready))]
+    cells = [task for task in taken if task < 8]
+    assert taken[: len(cells)] == cells == sorted(cells, key=places.__getitem__)
+    assert taken[len(cells) :] == [task for task in tasks if task >= 8]
