@@ -148,7 +148,7 @@ class CellTask(Task):
         if self.shelf is None:
             return self._made()
         if self.cell.cache is None:
-            with self.shelf.recording(self.cell.id):
+            with self.shelf.recording(self.cell.id, self.cell.source):
                 return self._made()
         fingerprint = token([self.cell.code, sorted(self.needs), [self.namespace.get(name) for name in self.needs]])
         kept = self.shelf.taken(self.cell.id, fingerprint, self.cell.cache)
@@ -156,7 +156,7 @@ class CellTask(Task):
             self.namespace.update(kept)
             msg = "Kept: code and inputs are unchanged."
             raise ENDRUN(Cached(msg, result=Made((name, kept[name]) for name in sorted(self.produces & kept.keys()))))
-        with self.shelf.recording(self.cell.id):
+        with self.shelf.recording(self.cell.id, self.cell.source):
             made = self._made()
         # all that the code binds: cells that are no tasks may read what no task does
         bound = (self.cell.names.writes | self.cell.names.maybe_writes | self.produces) - self.private

@@ -240,7 +240,7 @@ def _written_by(source: str) -> frozenset[str]:
 def _first_comment(source: str) -> str:
     """Return the first line when it is a comment with words in it, without its mark."""
     first = next((line.strip() for line in source.splitlines() if line.strip()), "")
-    words = first.lstrip("#%- ").strip() if first.startswith("#") else ""
+    words = first.strip("#%- ") if first.startswith("#") else ""
     return words[:60] if re.search(r"\w", words) else ""
 
 
@@ -277,7 +277,8 @@ def _last_line(cell: CodeCell) -> str:
     body = [] if cell.problem is not None else parse_cell(cell.source)
     match body[-1] if body else None:
         case ast.Assign([target]) | ast.AnnAssign(target) | ast.AugAssign(target):
-            return _dotted(target)
+            name = _dotted(target)
+            return name if name.strip("_") else ""
         case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) | ast.ClassDef(name):
             return name
         case ast.Expr(ast.Call(ast.Name(function), given)) if function in _SAYING:

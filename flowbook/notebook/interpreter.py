@@ -218,7 +218,7 @@ class Interpreter:
             self._remember(cell.number)
         code = self.shell.transform_cell(cell.source)
         filename = self.filename(cell.number)
-        self.shell.compile._filename_map[filename] = count  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
+        self.shell.compile._filename_map[filename] = count or cell.number  # noqa: SLF001 - tracebacks say "Cell In[3], line 2"
         linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
         names: Any = Overlay(self.namespace, private) if private else self.namespace
         on_loop = bool(_ASKS_FOR_LOOP.search(cell.source))
@@ -296,17 +296,18 @@ class Interpreter:
                 contextvars.Context().run(thread.start)  # what it may print belongs to no cell
             return self._loop
 
-    def _counted(self, cell: CodeCell) -> int:
+    def _counted(self, cell: CodeCell) -> int | None:
         """Return the number that the prompt of a cell gets now: its place, as when all cells are run from the top."""
         return cell.number
 
-    def _show(self, number: int, value: Any, count: int) -> None:
+    def _show(self, number: int, value: Any, count: int | None) -> None:
         outputs = current_outputs()
         data, metadata = self.shell.display_formatter.format(value)
         if data and outputs is not None:
             outputs.result(data, metadata, count)
         self._shown[number] = value
-        self.namespace["Out"][count] = value
+        if count is not None:
+            self.namespace["Out"][count] = value
 
     def _remember(self, number: int) -> None:
         """Make `_`, `__`, `_3`, `_i` and the like what they are at this place in document order."""

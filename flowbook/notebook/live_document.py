@@ -24,6 +24,7 @@ from flowbook.notebook.files import Node
 from flowbook.notebook.interpreter import Interpreter
 from flowbook.notebook.locking import alone
 from flowbook.notebook.outputs import Outputs
+from flowbook.notebook.prompts import next_prompt
 from flowbook.notebook.refusals import refusing_in
 from flowbook.notebook.surroundings import Surroundings
 from flowbook.notebook.traces import Traces, changes_of, has_begun, overtaken, reached
@@ -96,18 +97,9 @@ class LiveInterpreter(Interpreter):
         for name, value in zip(("_", "__", "___"), before, strict=False):
             self.namespace[name] = value
 
-    def _counted(self, cell: CodeCell) -> int:
+    def _counted(self, cell: CodeCell) -> int | None:
         """Return the kernel's next number, as if a person had run the cell: `In` and `Out` go on where they were."""
-        history, parsed = self.shell.history_manager, cell.source
-        with contextlib.suppress(Exception):  # whatever is wrong with the cell is told when it is run
-            parsed = self.shell.transform_cell(cell.source)
-        with self._lock:
-            count: int = self.shell.execution_count
-            self.shell.execution_count = count + 1
-            if history is not None:
-                history.input_hist_raw.append(cell.source.rstrip("\n"))
-                history.input_hist_parsed.append(parsed.rstrip("\n"))
-        return count
+        return next_prompt(self.shell, cell.source)
 
     def refusing(self) -> contextlib.AbstractContextManager[None]:
         """Refuse nothing: a person is there, whose kernel it is."""

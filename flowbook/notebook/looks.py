@@ -277,10 +277,16 @@ def details_of(run: FlowRun, node: int, outputs: Outputs | None) -> TaskDetails:
         moments,
         tuple(_inputs(run, task)),
         _result(run, task),
-        text_of(outputs) if outputs is not None else _logged(run, task),
+        "" if _was_left_out(run, task, moments) else text_of(outputs) if outputs is not None else _logged(run, task),
         code_of(task),
         numbers.get(story.root_cause, -1),
     )
+
+
+def _was_left_out(run: FlowRun, task: Task, moments: Iterable[Moment]) -> bool:
+    """Tell whether a task has ended without having run: what its cell printed is an earlier run's."""
+    state = run[task]
+    return state.is_finished() and not state.is_successful() and all(moment.state != "Running" for moment in moments)
 
 
 def _inputs(run: FlowRun, task: Task) -> Iterable[Item]:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, uncollected
+from flowbook.notebook.prompts import next_prompt
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -65,10 +66,15 @@ def show_value(value: Any) -> None:
             sys.displayhook(value)
     if outputs is None or value is None:
         return
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    shell = _shell()
     data, metadata = shell.display_formatter.format(value) if shell is not None else ({}, {})
-    item = (data or {"text/plain": repr(value)}, metadata, getattr(shell, "execution_count", None) or 0)
+    count = getattr(shell, "execution_count", None) or 0 if outputs.count is None else outputs.count
+    item = (data or {"text/plain": repr(value)}, metadata, count)
     Outputs.result(outputs, *item)
+
+
+def _shell() -> Any:
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
 class Shelf:
@@ -92,13 +98,15 @@ class Shelf:
         self._kept: dict[str, tuple[str, float, bytes]] = {}
 
     @contextlib.contextmanager
-    def recording(self, cell_id: str) -> Iterator[None]:
+    def recording(self, cell_id: str, source: str = "") -> Iterator[None]:
         """Keep what a cell prints and shows while it runs; an earlier attempt's is let go."""
         publisher = self.publisher()
         is_shown = cell_id == self.shown
         outputs = Passing(publisher) if is_shown else Outputs(changed=lambda: self.changed(cell_id))
         self.outputs[cell_id] = outputs
         if not is_shown:
+            shell = _shell()
+            outputs.count = next_prompt(shell, source) if shell is not None and source else None
             self.changed(cell_id)
         with collecting(outputs, publisher):
             try:

@@ -26,7 +26,7 @@ class CellSyntaxError(SyntaxError):
         line = min(max(line, 1), len(lines))
         text = lines[line - 1]
         shown = text.strip() if len(text) <= 80 else text.strip()[:77] + "..."  # noqa: PLR2004  a line to be read
-        super().__init__(f"line {line} of the cell: {problem}: {shown!r}. Correct the line and run the cell again.")
+        super().__init__(f"line {line} of the cell: {problem}: {shown!r}. Correct the line.")
         self.problem, self.lineno, self.text = problem, line, text
 
     def __str__(self) -> str:

@@ -48,12 +48,11 @@ export function addCommands(world: World, palette: CommandPalette | null): void 
 }
 
 /** The commands about the flow of the notebook and its run. */
-function runCommands({ desks, icons, trans }: World): Record<string, CommandOptions> {
+function runCommands({ desks, icons, sidebar, trans }: World): Record<string, CommandOptions> {
   const hasFlow = (): boolean => isFlow(desks.current);
   /** A run that a cell started with flow.run() has buttons too. */
   const hasButtons = (): boolean => hasFlow() || (desks.current !== null && isLive(desks.current.state));
-  const order = (fromFailed: boolean): Promise<void> | undefined =>
-    desks.current?.run({ to: "", from_failed: fromFailed, parameters: {} });
+  const order = (fromFailed: boolean): Promise<void> | undefined => runAs(desks.current, sidebar, "", fromFailed);
   const button = (verb: Verb): void => desks.current?.command(verb);
   const isPaused = (): boolean => desks.current?.state.model.flow.paused === true;
   return {
@@ -75,7 +74,7 @@ function runCommands({ desks, icons, trans }: World): Record<string, CommandOpti
       label: () => (isPaused() ? trans.__("Go On with Paused Flow") : trans.__("Pause Flow")),
       caption: () => (isPaused() ? trans.__("Let the flow go on") : trans.__("Start no more tasks until it goes on")),
       icon: (args: CommandArguments) => (from(args) === "toolbar" && isPaused() ? icons.run : icons.pause),
-      isEnabled: () => may(desks.current, isPaused() ? "resume" : "pause"),
+      isEnabled: () => may(desks.current, "pause"), // who may pause may go on
       isVisible: (args) => from(args) !== "toolbar" || hasButtons(),
       isToggled: isPaused,
       execute: () => button(isPaused() ? "resume" : "pause"),
@@ -123,7 +122,7 @@ function cellCommands({ desks, icons, sidebar, trans }: World): Record<string, C
       icon: icons.runTo,
       isEnabled: () => isTask() && isFree(desks.current),
       isVisible: (args) => (from(args) !== "toolbar" && from(args) !== "cell") || isTask(),
-      execute: () => desks.current?.run({ to: cell()?.model.id ?? "", from_failed: false, parameters: {} }),
+      execute: () => runAs(desks.current, sidebar, cell()?.model.id ?? "", false),
     },
     [COMMANDS.retry]: {
       label: trans.__("Run Task of This Cell Again"),
@@ -260,6 +259,15 @@ function isRetryable(desk: NotebookDesk | null, node: number | null): boolean {
   if (desk === null || node === null) return false;
   const word = desk.state.model.looks.get(node)?.state ?? "";
   return familyOf(word) === "bad" || word === "Retrying" || (word !== "" && isDone(word) && familyOf(word) !== "good");
+}
+
+/** Run with what is typed into the panel's form; a wrong field is shown there, and nothing runs. */
+function runAs(desk: NotebookDesk | null, sidebar: Sidebar, to: string, fromFailed: boolean): Promise<void> | undefined {
+  if (desk === null) return undefined;
+  const parameters = desk.form === null ? {} : desk.form();
+  if (parameters !== null) return desk.run({ to, from_failed: fromFailed, parameters });
+  sidebar.open();
+  return undefined;
 }
 
 function retry(desk: NotebookDesk | null, cell: string | undefined, node: number | null): unknown {

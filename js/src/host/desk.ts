@@ -63,6 +63,8 @@ export class NotebookDesk implements Desk {
   private said = "";
   private look: NotebookLook | null = null;
   private model: Model = EMPTY;
+  /** What is typed into the panel's form for this notebook; null where no panel has shown it. */
+  form: (() => Readonly<Record<string, string>> | null) | null = null;
   private chosen: number | null = null;
   private details: TaskDetails | null = null;
   private isBusy = false;

@@ -123,6 +123,11 @@ export class FollowingDesk implements Desk {
     this.desks.current?.refresh();
   }
 
+  lend(form: () => Readonly<Record<string, string>> | null): void {
+    const { current } = this.desks;
+    for (const desk of this.desks.all()) desk.form = desk === current ? form : null;
+  }
+
   reveal(cell: string): void {
     this.desks.current?.reveal(cell);
   }

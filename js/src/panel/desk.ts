@@ -48,6 +48,8 @@ export interface Desk {
   choose(node: number | null): void;
   /** Ask for the details of the chosen node once more: a log may have grown. When its state changes the desk does so itself. */
   refresh?(): void;
+  /** Lend what is typed into the form, for those who have the flow run elsewhere; null after a wrong field was shown. */
+  lend?(form: () => Readonly<Record<string, string>> | null): void;
   /** Bring a cell into sight in the notebook, and put the focus there. */
   reveal(cell: string): void;
   /** Give a cell another source, as one step that undo takes back. */

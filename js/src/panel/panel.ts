@@ -166,6 +166,7 @@ class Panel {
     this.rows = this.book.read(state);
     this.paintBar();
     this.form.paint(state.look.fields, state.title);
+    this.desk.lend?.(() => this.form.take());
     this.picture.paint();
     this.problems.paint(state.look.problems, state.look.cells);
     this.table.paint(this.rows, state.chosen, this.time());
