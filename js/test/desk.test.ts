@@ -167,7 +167,7 @@ test("the model follows the run that the look names, and its end is told once", 
   const ends: string[] = [];
   desk.ended.connect((_, { model }) => void ends.push(model.flow.state));
   fake.kernel.tell(pictureOf("other", ["a"]));
-  fake.kernel.tell(notebookLook(1, [cellLook("a", 0), cellLook("b", 1)], { run: "run-1" }));
+  fake.kernel.tell(notebookLook(1, [cellLook("a", 0), cellLook("b", 1)], { run: "run-1", at: 50 }));
   assert.equal(fake.kernel.heard("ask").at(-1)?.run, "run-1");
   assert.equal(desk.state.model.picture, null, "another run is not ours");
   fake.kernel.tell(pictureOf("run-1", ["a", "b"]));

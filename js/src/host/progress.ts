@@ -1,8 +1,10 @@
 /** How far the run of a notebook is, in little: in the notebook's tool bar and in the status bar. */
 
-import { FAMILIES } from "../look";
+import { FAMILIES, type Family } from "../look";
 import { familyCounts, glyphOf, isDone, type Model } from "../model";
 import { clean } from "../measure";
+import { standOf } from "../panel/controls";
+import { RowBook } from "../panel/rows";
 import { setAttribute, setText } from "../touch";
 import { soon } from "../turns";
 import { missedCount, summary } from "../words";
@@ -11,16 +13,42 @@ import type { NotebookDesk } from "./desk";
 import type { Desks } from "./desks";
 import { isLive } from "./standing";
 
+/** What the small bars say of a flow that has run, or runs. */
+interface Said {
+  readonly glyph: string;
+  readonly share: string;
+  readonly bad: number;
+  readonly counts: Readonly<Record<Family, number>>;
+  readonly title: string;
+}
+
+const books = new WeakMap<NotebookDesk, RowBook>();
+
+/** While a flow runs its tasks are counted; else its cells, as in the panel: they may have been changed or run since. */
+function saidOf(desk: NotebookDesk): Said | null {
+  const { state } = desk;
+  const { model } = state;
+  const isRun = model.seq !== null && model.flow.state !== "";
+  if (isLive(state) || (isRun && state.look?.basis === "nothing")) {
+    const glyph = isLive(state) ? (model.flow.paused ? "‖" : "▶") : glyphOf(model.flow.state);
+    const counts = familyCounts(model);
+    return { glyph, share: share(model), bad: counts.bad - missedCount(model), counts, title: summary(model) };
+  }
+  const book = books.get(desk) ?? new RowBook();
+  books.set(desk, book);
+  const stand = standOf(book.read(state));
+  if (stand === null) return null;
+  const { glyph, counts, done, total, missed, word } = stand;
+  return { glyph, share: `${done}/${total}`, bad: counts.bad - missed, counts, title: `${word}, ${done} of ${total} done` };
+}
+
 /** "flow ▶ 7/12 ✗1": what goes on, how much of it has ended, and how much of that badly. "" where no flow is. */
 export function statusText(desk: NotebookDesk | null): string {
   const state = desk?.state;
-  if (state === undefined || state.status !== "on" || state.look === null) return "";
-  const { model, look } = state;
-  if (look.basis === "nothing" && !isLive(state)) return "";
-  if (model.seq === null || model.flow.state === "") return "flow ○";
-  const bad = familyCounts(model).bad - missedCount(model);
-  const glyph = isLive(state) ? (model.flow.paused ? "‖" : "▶") : glyphOf(model.flow.state);
-  return `flow ${glyph} ${share(model)}${bad === 0 ? "" : ` ✗${bad}`}`;
+  if (desk === null || state === undefined || state.status !== "on" || state.look === null) return "";
+  if (state.look.basis === "nothing" && !isLive(state)) return "";
+  const said = saidOf(desk);
+  return said === null ? "flow ○" : `flow ${said.glyph} ${said.share}${said.bad > 0 ? ` ✗${said.bad}` : ""}`;
 }
 
 /** "7/12" */
@@ -58,14 +86,13 @@ export function progressWidget(Widget: WidgetClass, desk: NotebookDesk, onClick:
     if (event.key === "Enter" || event.key === " ") onClick();
   });
   const paint = (): void => {
-    const { model } = desk.state;
-    const isShown = statusText(desk) !== "" && model.seq !== null && model.flow.state !== "";
-    if (node.hidden === isShown) node.hidden = !isShown;
-    if (!isShown) return;
-    setText(text, share(model));
-    setAttribute(node, "title", summary(model));
-    setAttribute(node, "aria-label", `${clean(model.picture?.flow ?? "flow")}: ${summary(model)}`);
-    const counts = familyCounts(model);
+    const said = statusText(desk) === "" ? null : saidOf(desk);
+    if (node.hidden !== (said === null)) node.hidden = said === null;
+    if (said === null) return;
+    setText(text, said.share);
+    setAttribute(node, "title", said.title);
+    setAttribute(node, "aria-label", `${clean(desk.state.look?.flow || desk.title)}: ${said.title}`);
+    const { counts } = said;
     const total = FAMILIES.reduce((sum, family) => sum + counts[family], 0);
     for (const [family, part] of parts) part.style.width = `${(100 * counts[family]) / Math.max(1, total)}%`;
   };
@@ -95,8 +122,7 @@ export function addStatusItem(
   const turn = soon(() => {
     const text = statusText(desks.current);
     setText(button, text);
-    const model = desks.current?.state.model;
-    setAttribute(button, "title", text === "" || model === undefined || model.seq === null ? "" : summary(model));
+    setAttribute(button, "title", text === "" || desks.current === null ? "" : (saidOf(desks.current)?.title ?? "Not run yet"));
     if (isActive() === wasActive) return;
     wasActive = !wasActive;
     activeStateChanged.ring();

@@ -5,7 +5,7 @@ import { familyCounts, familyOf, glyphOf, isDone, kernelTime, type Model } from 
 import type { Family } from "../look";
 import { countdown, duration, requestText } from "../words";
 import type { DeskState } from "./desk";
-import { isLive, type Row, toResume } from "./rows";
+import { isIdleValue, isLive, type Row, toResume } from "./rows";
 
 export type ButtonName = "run" | "resume-failed" | "run-to" | "hold" | "step" | "cancel" | "interrupt";
 
@@ -71,7 +71,28 @@ function doneOf(model: Model): readonly [number, number] {
 function resting(isStarting: boolean, rows: readonly Row[]): Pick<Bar, "state" | "family" | "progress" | "counts"> {
   const tasks = rows.length === 1 ? "1 task" : `${rows.length} tasks`;
   if (isStarting) return { state: "◌ Starting", family: "active", progress: tasks, counts: null };
-  if (!rows.some((row) => row.look.state !== "")) return { state: "Not run yet", family: "waiting", progress: tasks, counts: null };
+  const stand = standOf(rows);
+  if (stand === null) return { state: "Not run yet", family: "waiting", progress: tasks, counts: null };
+  const { word, family, counts, done, total, missed } = stand;
+  return { state: `${stand.glyph} ${word}`, family, progress: progressText([done, total], counts, missed), counts };
+}
+
+/** How the tasks of a flow stand while nothing runs. */
+export interface Stand {
+  readonly word: string;
+  readonly glyph: string;
+  readonly family: Family;
+  readonly counts: Readonly<Record<Family, number>>;
+  readonly done: number;
+  readonly total: number;
+  /** How many were not run because of a failure before them. */
+  readonly missed: number;
+}
+
+/** Null as long as nothing has run. A parameter that no run has taken yet is neither done nor missing. */
+export function standOf(all: readonly Row[]): Stand | null {
+  if (!all.some((row) => row.look.state !== "")) return null;
+  const rows = all.filter((row) => !isIdleValue(row));
   const counts: Record<Family, number> = { good: 0, bad: 0, active: 0, warn: 0, waiting: 0 };
   let [done, missed] = [0, 0];
   for (const row of rows) {
@@ -81,7 +102,7 @@ function resting(isStarting: boolean, rows: readonly Row[]): Pick<Bar, "state" |
     if (row.look.state === "TriggerFailed" && !isOld) missed += 1;
   }
   const [word, family] = restingWord(counts, rows);
-  return { state: `${glyphOf(word) === "·" ? "◇" : glyphOf(word)} ${word}`, family, progress: progressText([done, rows.length], counts, missed), counts };
+  return { word, glyph: glyphOf(word) === "·" ? "◇" : glyphOf(word), family, counts, done, total: rows.length, missed };
 }
 
 function restingWord(counts: Readonly<Record<Family, number>>, rows: readonly Row[]): readonly [string, Family] {

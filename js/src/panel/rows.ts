@@ -181,6 +181,11 @@ function idle(node: number): NodeLook {
   return { node, state: "", message: "", attempt: 0, result: "", ...never };
 }
 
+/** A parameter, or another node without a cell, of the flow as it would run next. */
+export function isIdleValue(row: Row): boolean {
+  return row.cell === "" && row.look.state === "";
+}
+
 /** Whether a person should look at it. */
 export function needsAttention(row: Row): boolean {
   const family = familyOf(row.look.state);
@@ -205,7 +210,7 @@ export function canRetry(row: Row): boolean {
  */
 export function toResume(rows: readonly Row[]): readonly Row[] {
   const isTold = rows.some((row) => row.again !== "");
-  const isWanting = (row: Row): boolean => row.dirty || row.stale || familyOf(row.look.state) !== "good";
+  const isWanting = (row: Row): boolean => row.dirty || row.stale || (familyOf(row.look.state) !== "good" && !isIdleValue(row));
   const begin = rows.filter(isTold ? (row) => row.again !== "" : isWanting);
   const isTrouble = begin.some((row) => row.dirty || row.stale || row.look.state !== "");
   if (!isTrouble) return [];
