@@ -59,6 +59,8 @@ def test_pause_step_and_cancel_act_while_a_cell_blocks_the_kernel(open_notebook:
     assert done < 9
     notebook.screenshot(f"controls-{app}-paused")
 
+    assert is_enabled(notebook, "flowbook:pause"), "the button that paused it lets it go on"
+
     one_more = "() => document.querySelector('.jp-FlowbookMark[data-state=Running]') !== null"
     times += [time_until(notebook, "flowbook:step", one_more)]
     until(lambda: "Running" not in mark_states(notebook), what="the one more has ended")
@@ -106,3 +108,27 @@ def test_a_task_that_failed_is_tried_again_while_the_flow_runs(open_notebook: Op
     assert mark is not None
     assert "2" in mark["attempt"]
     notebook.screenshot("controls-retried")
+
+
+def test_the_tool_bar_runs_with_what_is_typed_into_the_form(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(["days = 7", "twice = 2 * days\nprint('twice', twice)"])
+    notebook.page.evaluate("""() => window.jupyterapp.shell.currentWidget.content.widgets[0]
+        .model.sharedModel.setMetadata("tags", ["parameters"])""")
+    show_as_flow(notebook)
+    panel = notebook.page.locator("#flowbook-panel")
+    until(lambda: panel.locator(".fp-form summary:visible").count() == 1, what="the form is there")
+    panel.locator(".fp-form summary").click()
+    panel.locator("input.fp-input").fill("21")
+    begin(notebook, "flowbook:run")
+    until(lambda: mark_states(notebook) == ["Success"] * 2, what="it ran")
+    until(lambda: "twice 42" in notebook.output_text(1), what="with the form's value")
+    panel.locator("input.fp-input").fill("many")
+    begin(notebook, "flowbook:run")
+    until(lambda: panel.locator(".fp-wrong:visible").count() == 1, what="the wrong field is pointed at")
+    assert "twice 42" in notebook.output_text(1)
+    edited = "twice = 2 * days + 1"
+    notebook.page.evaluate(f"""() => window.jupyterapp.shell.currentWidget.content.widgets[1]
+        .model.sharedModel.setSource({edited!r})""")
+    until(
+        lambda: status_text(notebook) == "flow ◇ 1/2", what="the status bar tells of the edit, and counts no parameter"
+    )
