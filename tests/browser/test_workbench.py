@@ -13,6 +13,7 @@ from tests.browser.workbench import (
     begin,
     dark,
     is_enabled,
+    let_paint,
     mark_states,
     marks,
     run_flow,
@@ -47,6 +48,7 @@ def test_tool_bars_and_status_bar_follow_the_flow(open_notebook: OpenNotebook) -
     begin(notebook, "flowbook:run")
     until(lambda: status_text(notebook) == "flow ▶ 3/4 ✗1", what="the status bar tells how far it is")
     assert not is_enabled(notebook, "flowbook:run")
+    let_paint(notebook)
     assert notebook.page.locator(".jp-FlowbookProgress:visible").inner_text() == "3/4"
     notebook.screenshot("workbench-running")
     until(lambda: status_text(notebook) == "flow ✗ 4/4 ✗1", what="the status bar tells how it ended")
@@ -56,6 +58,7 @@ def test_tool_bars_and_status_bar_follow_the_flow(open_notebook: OpenNotebook) -
     notebook.page.locator(CELL_TOOL).click()
     until(lambda: is_enabled(notebook, "flowbook:cancel"), what="it runs to here")
     until(lambda: is_enabled(notebook, "flowbook:run"), what="it ran to here")
+    let_paint(notebook)
     assert mark_states(notebook)[:3] == ["Success"] * 3
     # the panel, by the status bar
     notebook.execute("flowbook:toggle-panel")

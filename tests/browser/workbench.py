@@ -91,6 +91,18 @@ def run_flow(notebook: NotebookPage, *, seconds: float = 30.0) -> None:
     begin(notebook, "flowbook:run")
     until(lambda: not is_enabled(notebook, "flowbook:run"), what="the run begins")
     until(lambda: is_enabled(notebook, "flowbook:run"), seconds=seconds, what="the run ends")
+    let_paint(notebook)
+
+
+def let_paint(notebook: NotebookPage, frames: int = 8) -> None:
+    """Wait until who wants to paint has had its turn: commands know of a change some frames before it is seen."""
+    notebook.page.evaluate(
+        """frames => new Promise((done) => {
+            const next = (left) => (left === 0 ? done() : requestAnimationFrame(() => next(left - 1)));
+            next(frames);
+        })""",
+        frames,
+    )
 
 
 def set_source(notebook: NotebookPage, index: int, source: str) -> None:
