@@ -31,6 +31,17 @@ def by_hand(shell: InteractiveShell, cell: str, source: str) -> None:
     shell.run_cell(source, store_history=True, cell_id=cell)
 
 
+def cancel_at(page: Page, is_there: threading.Event) -> None:
+    """Cancel the run as soon as a cell says that it is there."""
+
+    def cancel() -> None:
+        is_there.wait(10)
+        assert page.desk.run is not None
+        page.desk.run.cancel()
+
+    threading.Thread(target=cancel).start()
+
+
 @pytest.fixture
 def secret() -> Iterator[str]:
     known = set(redaction.known)
@@ -286,13 +297,7 @@ def test_a_cell_that_was_cancelled_has_changed_what_it_changed(page: Page, shell
     if basis == "tasks":
         cells = [f"%%task {name}\n{cell}" for name, cell in zip("abc", cells, strict=True)]
     page.show(*cells, basis=basis)
-
-    def cancel() -> None:
-        is_there.wait(10)
-        assert page.desk.run is not None
-        page.desk.run.cancel()
-
-    threading.Thread(target=cancel).start()
+    cancel_at(page, is_there)
     look = page.order()
     assert of(look, "b").state == "Cancelled"
     called = "cell 2" if basis == "document" else "task b"
@@ -311,13 +316,7 @@ def test_a_cell_that_goes_on_after_its_run_was_cancelled_is_known_to_have_change
     shell.user_ns.update(waits=iter(waits), is_there=is_there)
     page.desk.live.told_late = has_ended.set
     page.show("wait = next(waits)\nis_there.set()\nwait.wait(10)\nx = id(wait)", "y = x")
-
-    def cancel() -> None:
-        is_there.wait(10)
-        assert page.desk.run is not None
-        page.desk.run.cancel()
-
-    threading.Thread(target=cancel).start()
+    cancel_at(page, is_there)
     page.order()
     threading.Timer(0.3, waits[0].set).start()
     assert states(page.order(from_failed=True)) == {"a": "Success", "b": "Success"}  # waits for its end
@@ -332,13 +331,7 @@ def test_a_cell_of_a_cancelled_run_is_stopped_before_another_run_begins(page: Pa
     page.show(
         "log = []", "is_there.set()\nfor i in range(200):\n    log.append(i)\n    ticks.append(i)\n    time.sleep(0.02)"
     )
-
-    def cancel() -> None:
-        is_there.wait(10)
-        assert page.desk.run is not None
-        page.desk.run.cancel()
-
-    threading.Thread(target=cancel).start()
+    cancel_at(page, is_there)
     assert states(page.order())["b"] == "Cancelled"
     assert page.desk.live.bodies.stopped(5) == []
     so_far = len(ticks)
@@ -354,13 +347,7 @@ def test_no_run_begins_beside_a_cell_that_cannot_be_stopped(page: Page, shell: I
     goes_on, is_there = threading.Event(), threading.Event()
     shell.user_ns.update(goes_on=goes_on, is_there=is_there)
     page.show("# stubborn\nis_there.set()\ntry:\n    goes_on.wait(30)\nexcept KeyboardInterrupt:\n    goes_on.wait(30)")
-
-    def cancel() -> None:
-        is_there.wait(10)
-        assert page.desk.run is not None
-        page.desk.run.cancel()
-
-    threading.Thread(target=cancel).start()
+    cancel_at(page, is_there)
     page.order()
     with pytest.raises(FlowError, match=r"cell 1 \(stubborn\) of the run before still runs"):
         page.order()
