@@ -232,6 +232,24 @@ CHANGES = [
 ]
 
 HIDDEN = [
+    S("a clock is looked at", "t = time.time()", reads="time", writes="t", effects="clock"),
+    S(
+        "a module's attribute is everybody's",
+        "time.sleep = fake",
+        reads="time fake",
+        may_mutate="",
+        opaque="changes time.sleep",
+        mutates="time",
+    ),
+    S("so are builtins", "builtins.print = p", reads="builtins p", mutates="builtins", opaque="every cell uses unseen"),
+    S("and where prints go", "sys.stdout = f", reads="sys f", effects="process", opaque="replaces sys.stdout"),
+    S("setattr is no way around", "setattr(time, 'sleep', f)", reads="time f", mutates="time", opaque="time.sleep"),
+    S("a context entered by hand goes on", "c.__enter__()", reads="c", may_mutate="c", opaque="enters a context"),
+    S("dir() tells of all names", "dir()", opaque="dir()"),
+    S("a query may write", "c.execute('insert')", reads="c", mutates="c", effects="files"),
+    S("or only ask", "c.execute('select 1')", reads="c", mutates="c", effects="files"),
+    S("a method called through its class", "list.append(x, 1)", reads="x", mutates="x"),
+    S("a list in a module", "m.config.paths.append(1)", reads="m", mutates="m"),
     S("numpy's generator", "np.random.seed(0)", reads="np", effects="random"),
     S("random's", "x = random.random()", reads="random", writes="x", effects="random"),
     S("a generator object of one's own is none", "g = np.random.default_rng(0)", reads="np", writes="g"),

@@ -191,6 +191,8 @@ def _refuse_what_needs_a_cell(tree: ast.Module, called: str) -> None:
             if _is_called_with_arguments(tree, node):
                 continue
             problem = f"{node.id}() sees the names of its function. {_OF_A_SCOPE[node.id]}"
+        elif (isinstance(node, ast.Name) and node.id == "__annotations__") or _is_main(node):
+            problem = f"{ast.unparse(node)} tells of the whole notebook, which is not one module in a script. {_HOW}"
         elif isinstance(node, ast.Name) and node.id == "get_ipython":
             problem = f"get_ipython() talks to IPython, which a script has not. {_HOW}"
         elif isinstance(node, ast.Name) and HISTORY.fullmatch(node.id) and isinstance(node.ctx, ast.Load):
@@ -222,6 +224,13 @@ def _is_called_with_arguments(tree: ast.AST, name: ast.Name) -> bool:
     """Tell whether `dir(x)`, `vars(x)`, or `exec(code, names)` is meant, which says whose names it sees."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.func is name]
     return bool(calls) and len(calls[0].args) > (name.id == "exec")
+
+
+def _is_main(node: ast.AST) -> bool:
+    """Tell whether this is `sys.modules["__main__"]`."""
+    if not isinstance(node, ast.Subscript) or ast.unparse(node.value) != "sys.modules":
+        return False
+    return isinstance(node.slice, ast.Constant) and node.slice.value == "__main__"
 
 
 def _is_bound(tree: ast.AST, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowbook.sources import knowledge as known
 from flowbook.sources.effects import CHANGE, LOOK, SEEDS, draws_unless_seeded, effect_of
-from flowbook.sources.expressions import PLOT, Expressions, is_place, root_name
+from flowbook.sources.expressions import PLOT, is_place, root_name
 from flowbook.sources.functions import (
     RECEIVER,
     Callee,
@@ -19,6 +19,7 @@ from flowbook.sources.functions import (
     lands_in,
     result_shares,
 )
+from flowbook.sources.hazards import Given, Hazards
 from flowbook.sources.names import Call, Deferred
 from flowbook.sources.scopes import BY_CALL, MAY, SURE
 from flowbook.sources.sharing import CODE, FRESH, HOLDS, IF, SAME, VIEW, Value, called, copied, put, taken
@@ -26,13 +27,11 @@ from flowbook.sources.sharing import CODE, FRESH, HOLDS, IF, SAME, VIEW, Value, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Given = list[tuple[Slot, Value]]
-
 _VARIABLE_IN_TEXT = re.compile(r"@([A-Za-z_]\w*)")
 _WORD_IN_TEXT = re.compile(r"[A-Za-z_]\w*")
 
 
-class Calls(Expressions):
+class Calls(Hazards):
     """Visit calls."""
 
     def _see_call(self, node: ast.Call) -> Value:
@@ -44,6 +43,7 @@ class Calls(Expressions):
             if path is None:
                 return self._method_call(node, func)
             root = self.read(root_name(func) or "")
+            self.heed_part(path, func, root)
             return self._library(path, node, self._given(node)) + called(root)
         if isinstance(func, ast.Name):
             return self._call_name(node, func)
@@ -120,6 +120,7 @@ class Calls(Expressions):
             if body is not None:
                 found += self._call_body(body, given, what)
                 continue
+            self.hand(function, given)
             flag = BY_CALL if outside else MAY
             self._change_all(list(given), flag)
             if not outside or function != name:
@@ -134,6 +135,7 @@ class Calls(Expressions):
     def _call_body(self, body: Deferred, given: Sequence[tuple[Slot, Value]], what: Value) -> Value:
         """Call a function of this scope; the answer is what its result shares."""
         changed = changed_parameters(body, self._lookup)
+        self.keep_code(body, given, changed)
         found: Value = called(what) if body.makes_code else FRESH
         if body.keeps:
             self.change(what, MAY, deep=True)
@@ -184,8 +186,8 @@ class Calls(Expressions):
 
     def _builtin(self, name: str, node: ast.Call, given: Given) -> Value:
         reason = known.OPAQUE_BUILTINS.get(name)
-        if reason is not None or (name == "vars" and not node.args):
-            self.refuse(f"{name}() {reason or 'hands out the whole namespace'}")
+        if reason is not None or (name in {"vars", "dir"} and not node.args):
+            self.refuse(f"{name}() {reason or 'tells of the whole namespace'}", apart=name == "dir")
         if name not in known.SILENT_BUILTINS:
             self.hints.add("settings")
         values = [value for _, value in given]
@@ -196,11 +198,10 @@ class Calls(Expressions):
             self.touch("files", change=_opens_to_write(node))
             return self.used_up(FRESH)
         if name in known.CHANGING_BUILTINS and values:
-            self.change(values[0])
-            for value in values[1:]:
-                self.hold(values[0], value)
+            self._change_by_builtin(name, node, values)
         if name in {"map", "filter", "sorted", "min", "max"}:
             self.call_back(_functions_of(name, node), [value for slot, value in given if slot != "key"])
+            self.use_up_owners(_functions_of(name, node))
         if name in known.FRESH_BUILTINS:
             return FRESH
         if name in known.COPYING_BUILTINS:
@@ -208,6 +209,13 @@ class Calls(Expressions):
         if name in known.CONSUMABLE_BUILTINS:
             return self.used_up(self._result(values))
         return self._result(values)
+
+    def _change_by_builtin(self, name: str, node: ast.Call, values: Sequence[Value]) -> None:
+        if name.endswith("attr"):
+            self.set_attribute(node)
+        self.change(values[0])
+        for value in values[1:]:
+            self.hold(values[0], value)
 
     def call_back(self, arguments: Iterable[ast.expr], over: Sequence[Value]) -> None:
         """A function among the arguments is called with what the others hold."""
@@ -228,8 +236,7 @@ class Calls(Expressions):
 
     def _library(self, path: str, node: ast.Call, given: Given) -> Value:
         self.hints.add("settings")
-        if path in known.OPAQUE_FUNCTIONS:
-            self.refuse(f"{path} {known.OPAQUE_FUNCTIONS[path]}")
+        self.heed_library(path, given)
         self.use_path(path)
         if draws_unless_seeded(path) and not _is_seeded(node):
             self.touch("random")
@@ -242,6 +249,8 @@ class Calls(Expressions):
             self._read_text(node, _WORD_IN_TEXT)
         if path == "functools.reduce":
             self.call_back(_arguments(node), [value for slot, value in given if slot != 0])
+        if path in known.CLOCKS:
+            return self.look_at_clock()
         effect = effect_of(path)
         if not is_harmless(path):
             self._change_all(given, MAY)
@@ -283,6 +292,9 @@ class Calls(Expressions):
         given = self._given(node)
         values = [value for _, value in given]
         self.hints.add("settings")
+        if not receiver and root_name(func) in known.BUILTINS and attr in known.CHANGING_METHODS:
+            self._change_first(given, 0)  # list.append(x, 1) is x.append(1)
+            return self._result(values)
         self._change_named(given)
         self._method_effects(node, func)
         if attr in known.NAMING_METHODS or attr == "sql":
@@ -310,7 +322,12 @@ class Calls(Expressions):
             return self.used_up(taken(receiver))
         if attr in known.PLOTTING_METHODS:
             return ((self.arrive(PLOT), VIEW),)
-        return taken(receiver) if attr in known.VIEWING_METHODS else copied(receiver)
+        shared = taken(receiver) if attr in known.VIEWING_METHODS else copied(receiver)
+        if attr == "time" and (function := _dotted(func)) is not None:  # of a date, or `time.time` by another name
+            made = self.new_token()
+            self.results[made] = function
+            shared = (*shared, (made, SAME))
+        return shared
 
     def _is_harmless(self, node: ast.Call, func: ast.Attribute) -> bool:
         if func.attr in known.PLOTTING_METHODS:
@@ -335,6 +352,7 @@ class Calls(Expressions):
         attr = func.attr
         if attr in known.FITTING_METHODS:
             self.hints.add("random")
+        self.heed_method(node, attr)
         if attr in known.WRITING_METHODS:
             self.touch("files")
         elif attr in known.READING_METHODS:

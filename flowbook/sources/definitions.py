@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from flowbook.sources.expressions import root_name
-from flowbook.sources.knowledge import HARMLESS_DECORATORS
+from flowbook.sources.expressions import is_place, root_name
+from flowbook.sources.knowledge import CHANGING_METHODS, HARMLESS_DECORATORS
 from flowbook.sources.names import Deferred
 from flowbook.sources.scopes import BY_CALL, MAY, SURE, Frame, Scope
 from flowbook.sources.sharing import CODE, FRESH, SAME, VIEW, Value, called, put, taken
@@ -77,6 +77,7 @@ class Definitions(Statements):
         super().__init__(**scope)
         self.deferred: dict[str, Deferred] = {}
         self.methods: dict[str, Deferred] | None = None  # of the class whose body is being read
+        self.of_class: set[str] = set()  # its methods that get the class itself
 
     # ------------------------------------------------------------ functions
 
@@ -105,13 +106,41 @@ class Definitions(Statements):
         if token in self.code:
             if self.methods is not None:
                 self.methods[node.name] = self.code[token]
+                if node.name in _OF_CLASS or any(_is_classmethod(one) for one in node.decorator_list):
+                    self.of_class.add(node.name)
             elif not self.frames:
                 self.deferred[node.name] = _joined(self.deferred.get(node.name), self.code[token])
-            if not all(self._is_harmless_decorator(decorator) for decorator in node.decorator_list):
+            decorating = [one for one in node.decorator_list if not self._is_harmless_decorator(one)]
+            if decorating:
                 self.perform(token)  # a decorator may call what it decorates
+            self._decorate(decorating, value)
         self.store(node.name, self.tokens_of((*value, *called(decorators))))
 
     _do_asyncfunctiondef = _do_functiondef
+
+    def _decorate(self, decorators: Sequence[ast.expr], value: Value) -> None:
+        """Let decorators keep what they decorate, to call it later."""
+        for decorator in decorators:
+            if isinstance(decorator, ast.Name) and not self.is_shadowed(decorator.id):
+                self.call_by_name(decorator.id, [(0, value)])
+                continue
+            self.hand(root_name(decorator) or "", [(0, value)])
+            if isinstance(decorator, ast.Attribute) and self.path(decorator) is None:
+                owner = self.value(decorator.value)  # @show.register, @app.before
+                self.change(owner, SURE if decorator.attr in CHANGING_METHODS and is_place(decorator) else MAY)
+                self.hold(owner, value)
+            elif isinstance(decorator, ast.Call):
+                self.keep_decorated(decorator, value)
+
+    def keep_decorated(self, decorator: ast.Call, value: Value) -> None:
+        """`@app.route("/")` and `@register("name")`: who makes the decorator may keep what is decorated."""
+        func = decorator.func
+        owner = self.value(func.value if isinstance(func, ast.Attribute) else func)
+        bodies = [self.code[token] for token, _ in owner if token in self.code]
+        for body in bodies:
+            self.keep_code(body, [(0, value)], ())
+        if not bodies and self.path(func) is None:
+            self.hold(owner, value)
 
     def _is_harmless_decorator(self, node: ast.expr) -> bool:
         node = node.func if isinstance(node, ast.Call) else node
@@ -183,6 +212,7 @@ class Definitions(Statements):
             bases += called(self.value(part))
         apart = self.is_cell and all(frame.kind == "class" for frame in self.frames)
         outer, self.methods = self.methods, {} if apart else None
+        outer_of_class, self.of_class = self.of_class, set()
         bound, outside, _ = bound_names(node.body)
         frame = Frame("class", (), outside)
         with self.type_names(node):
@@ -190,6 +220,7 @@ class Definitions(Statements):
             self.run(node.body)
             self.frames.pop()
         methods, self.methods = self.methods, outer
+        of_class, self.of_class = self.of_class, outer_of_class
         token = self.new_token()
         for name in bound & frame.names.keys():
             for held in frame.names[name]:
@@ -197,13 +228,20 @@ class Definitions(Statements):
                     self.sharing.link(token, held, VIEW)
         if apart:
             names = {root for base in node.bases if (root := root_name(base)) is not None}
-            self.code[token] = _class(methods or {}, names, keeps=bool(self.sharing.sources.get(token)))
+            keeps = bool(self.sharing.sources.get(token)) or any(
+                not body.changes.isdisjoint(body.parameters[:1])
+                for name in of_class
+                for body in [(methods or {})[name]]
+            )
+            self.code[token] = _class(methods or {}, names, keeps=keeps)
             if not self.frames:
                 self.deferred[node.name] = _joined(self.deferred.get(node.name), self.code[token])
             elif outer is not None:
                 outer[node.name] = self.code[token]
         else:
             self.inner.add(token)
+        for base in node.bases:
+            self.hand(root_name(base) or "", [(0, ((token, SAME),))])  # it may keep a list of the classes made of it
         self.store(node.name, self.tokens_of((*bases, (token, SAME))))
 
 
@@ -277,6 +315,14 @@ def _class(methods: dict[str, Deferred], bases: set[str], *, keeps: bool) -> Def
         makes_code=True,
         keeps=keeps,
     )
+
+
+# They get the class without a decorator that says so.
+_OF_CLASS = frozenset(["__new__", "__init_subclass__", "__class_getitem__"])
+
+
+def _is_classmethod(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Name) and decorator.id == "classmethod"
 
 
 _SETS = (

@@ -6,7 +6,14 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowbook.sources.effects import LOOK
-from flowbook.sources.knowledge import BUILTINS, CONVENTIONS, PLAIN_ATTRIBUTES, READING_METHODS, is_harmless_function
+from flowbook.sources.knowledge import (
+    BUILTINS,
+    CONVENTIONS,
+    OPAQUE_BUILTINS,
+    PLAIN_ATTRIBUTES,
+    READING_METHODS,
+    is_harmless_function,
+)
 from flowbook.sources.names import Deferred
 from flowbook.sources.scopes import Frame, Scope
 from flowbook.sources.sharing import CODE, FRESH, SAME, Value, copied, put, taken
@@ -33,6 +40,10 @@ def root_name(node: ast.expr) -> str | None:
             node = node.func
         else:
             return node.id if isinstance(node, ast.Name) else None
+
+
+def _names_main(index: ast.expr) -> bool:
+    return isinstance(index, ast.Name) or (isinstance(index, ast.Constant) and index.value == "__main__")
 
 
 def _selects_copy(index: ast.expr) -> bool:
@@ -62,6 +73,11 @@ class Expressions(Scope):
 
     def _see_name(self, node: ast.Name) -> Value:
         found = self.read(node.id)
+        if node.id == "__annotations__" and not self.is_shadowed(node.id):
+            self.refuse("reads __annotations__, which any cell with an annotated name adds to", apart=True)
+        if not found and node.id in OPAQUE_BUILTINS and node.id != "get_ipython" and not self.is_shadowed(node.id):
+            self.scene.add("hands on")
+            self.refuse(f"hands on {node.id}, which {OPAQUE_BUILTINS[node.id]}")
         if node.id in self.paths or node.id in CONVENTIONS or node.id in self.outer_paths:
             path = self.path(node)
             if path is not None:
@@ -77,6 +93,8 @@ class Expressions(Scope):
             self.use_path(path)
             return FRESH if is_harmless_function(path) else taken(root)
         base = self.value(node.value)
+        if isinstance(node.value, ast.Name) and not self.is_shadowed(node.value.id):
+            self.trusted.add((node.value.id, node.attr))  # a property may change its object
         if node.attr in READING_METHODS and isinstance(node.value, ast.Call):
             self.look_in("files", change=LOOK)
         return FRESH if node.attr in PLAIN_ATTRIBUTES else taken(base)
@@ -84,6 +102,8 @@ class Expressions(Scope):
     def _see_subscript(self, node: ast.Subscript) -> Value:
         base = self.value(node.value)
         self.value(node.slice)
+        if self.path(node.value) == "sys.modules" and _names_main(node.slice):
+            self.refuse("looks at __main__, which holds the whole namespace")
         return copied(base) if _selects_copy(node.slice) else taken(base)
 
     def _see_slice(self, node: ast.Slice) -> Value:

@@ -21,6 +21,7 @@ BUILTINS = frozenset(dir(builtins)) | {
     "get_ipython",
     "exit",
     "quit",
+    "__builtins__",
     "__name__",
     "__file__",
     "__doc__",
@@ -33,6 +34,27 @@ OPAQUE_BUILTINS = {
     "get_ipython": "talks to IPython itself",
     "__import__": "imports by a computed name",
 }
+# Modules that are everybody's: who holds them can see or change every name.
+OPAQUE_MODULES = {"__main__": "hands out the whole namespace"}
+# What everybody uses unseen: putting something else in its place is felt by every cell.
+EVERYBODYS = ("sys.stdout", "sys.stderr", "sys.stdin", "sys.displayhook", "builtins")
+# Methods that put a context in force until one of the others ends it, cells below maybe.
+ENTERING_METHODS = frozenset(["__enter__", "__aenter__", "enter_context", "enter_async_context"])
+LEAVING_METHODS = frozenset(["__exit__", "__aexit__", "close", "aclose"])
+# Methods that may write into a database's file, unless their text only asks.
+QUERYING_METHODS = frozenset(["execute", "executemany", "executescript"])
+QUERIES = ("select", "pragma", "explain", "show", "describe")
+LOGGING_METHODS = frozenset(["debug", "info", "warning", "error", "exception", "critical", "log"])
+# What calls a function later, while other cells run.
+BACKGROUND = frozenset(["threading.Thread", "threading.Timer", "asyncio.create_task", "asyncio.ensure_future"])
+CLOCKS = words(
+    """
+    time.time time.time_ns time.perf_counter time.perf_counter_ns time.monotonic time.monotonic_ns
+    time.process_time time.process_time_ns time.thread_time timeit.default_timer datetime.datetime.now
+    datetime.datetime.utcnow datetime.datetime.today datetime.now datetime.utcnow datetime.today
+    pandas.Timestamp.now pandas.Timestamp.today pandas.Timestamp.utcnow
+    """
+)
 # Results that have nothing of their arguments; the calls change and print nothing.
 FRESH_BUILTINS = words(
     """
@@ -149,7 +171,7 @@ GENERATORS = frozenset(["rng", "prng", "random_state", "random_generator"])
 WRITING_METHODS = words(
     """
     to_csv to_excel to_feather to_hdf to_parquet to_pickle to_sql savefig write_text write_bytes mkdir rmdir
-    unlink touch tofile write_html write_image writestr imsave
+    unlink touch tofile write_html write_image writestr imsave commit rollback
     """
 )
 READING_METHODS = words("read_text read_bytes exists is_file is_dir glob rglob iterdir stat")
@@ -178,13 +200,14 @@ CONVENTIONS = {
     "Path": "pathlib.Path",
     "tqdm": "tqdm.tqdm",
     "duckdb": "duckdb",
+    "__builtins__": "builtins",
 } | {
     name: name
     for name in words(
         """
-        bisect collections copy csv functools glob heapq io itertools json logging math os pathlib pickle
-        pprint random re shutil sqlite3 statistics subprocess sys tempfile textwrap time timeit urllib
-        warnings
+        bisect builtins collections contextlib copy csv functools glob heapq importlib io itertools json
+        logging math os pathlib pickle pprint random re shutil sqlite3 statistics subprocess sys tempfile
+        textwrap time timeit urllib warnings
         """
     )
 }
@@ -233,6 +256,7 @@ CONSUMABLE_MODULES = (
     "glob.iglob",
     "re.finditer",
     "sqlite3.connect",  # and a connection, of which two threads may not ask something at the same time
+    "collections.defaultdict",  # whose look-ups insert
 )
 OPAQUE_FUNCTIONS = {
     "importlib.reload": "loads a module anew under everybody's feet",
@@ -253,6 +277,11 @@ HARMLESS_DECORATORS = words(
 def is_harmless_function(path: str) -> bool:
     """Whether the function of this dotted path is known to leave its arguments alone."""
     return any(path.startswith(module + ".") or path == module for module in HARMLESS_MODULES)
+
+
+def is_everybodys(path: str) -> bool:
+    """Whether every cell uses what this dotted path names without saying so."""
+    return any(path == one or path.startswith(one + ".") for one in EVERYBODYS)
 
 
 def is_consumable(path: str) -> bool:

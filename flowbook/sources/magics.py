@@ -206,7 +206,7 @@ class Magics(Definitions):
         elif self._effects(name):
             self._expand(line)
         elif name not in _HARMLESS:
-            self.refuse(f"%%{name} is another language, or of unknown meaning: name its inputs and outputs")
+            self.refuse(f"%%{name} is another language, or of unknown meaning: name its inputs and outputs", apart=True)
             for made in re.findall(r"--(?:out|err)\s+([A-Za-z_]\w*)", line):
                 self.store(made, (self.new_token(),))
 

@@ -88,7 +88,10 @@ class Objects:
     `bound` gives the objects of each name written; `incoming` names the objects that came from earlier
     cells; `shares` lists (object, object it has something of, how), see `flowbook.sources.sharing`; `code`
     the functions and classes among them; `consumable` those which a use changes: iterators, open files;
-    `conditions` the (function, slot) which conditional entries of `shares` count.
+    `conditions` the (function, slot) which conditional entries of `shares` count. `handed` pairs functions of
+    other cells with what they were given, and may keep; `background` to what calls them while other cells run;
+    `heard` to what writes log lines into them. `clocked` came from a clock; `results` tells which came out of which
+    function of other cells.
     """
 
     bound: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -97,6 +100,11 @@ class Objects:
     code: tuple[tuple[int, Deferred], ...] = ()
     consumable: frozenset[int] = frozenset()
     conditions: tuple[tuple[str, int | str], ...] = ()
+    handed: frozenset[tuple[str, int]] = frozenset()
+    background: frozenset[int] = frozenset()
+    heard: frozenset[int] = frozenset()
+    clocked: frozenset[int] = frozenset()
+    results: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class CellNames:
     * `mutates`: objects of earlier cells changed in place (`x += 1`, `x[k] = v`, `x.append(v)`).
     * `may_mutate`: objects that may be: an unknown method, a function that changes its argument, an alias.
     * `deletes`: names gone when the cell ends. `imports`: names that import statements bind.
-    * `effects`: hidden state it touches: `random`, `files`, `process`, `settings`, `plot`.
+    * `effects`: hidden state it touches: `random`, `files`, `process`, `settings`, `plot`, `clock`.
     * `deferred`: function or class name -> what its body does when called.
     * `opaque`: why the text does not tell what the cell does, or None.
 
@@ -119,8 +127,10 @@ class CellNames:
     * `temporary`: loop, with and underscore names nothing else in the cell captures; `fleeting`: except names.
     * `shareable`: holds only imports, definitions and constants. `modules`: what each import binds, dotted.
     * `calls`: calls of what other cells define; `passed`: what `may_mutate` holds only because of them;
-      `assumed`: names taken for well-known modules by their spelling (`np`); `trusted`: (name, method) pairs
-      taken as harmless by the method's name. `shallow`: what of `mutates` keeps its elements as they are.
+      `assumed`: names taken for well-known modules by their spelling (`np`); `trusted`: (name, attribute) pairs
+      taken as harmless by the attribute's name. `shallow`: what of `mutates` keeps its elements as they are.
+      `patches`: names of which it sets an attribute; `scene`: "replaces" (what all cells use unseen, such as
+      `sys.stdout`), "hands on" (`globals` and its like), "enters" and "leaves" (a context that goes on below).
       `objects`: see `Objects`.
 
     >>> from flowbook.sources import analyse
@@ -151,6 +161,8 @@ class CellNames:
     assumed: frozenset[str] = frozenset()
     trusted: frozenset[tuple[str, str]] = frozenset()
     shallow: frozenset[str] = frozenset()
+    patches: frozenset[str] = frozenset()
+    scene: frozenset[str] = frozenset()
     objects: Objects = Objects()
 
 

@@ -23,12 +23,13 @@ from flowbook.sources.names import Call, CellNames, Deferred
 from flowbook.sources.sharing import ACCESS, CODE, IF, PARTS, VIEW, Sharing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 # What IPython keeps of the cells before.
 HISTORY = re.compile(r"_i?\d+|_{1,3}|_i{1,3}|_[iod]h|In|Out")
-# Opaque cells that bind names of their own at most: another language, another module.
-_APART = ("%%", "from ")
+_REPLACED = "an earlier cell replaced what every cell uses unseen"
+_HANDED_ON = "an earlier cell gave the whole namespace another name"
+_ENTERED = "an earlier cell entered a context, which goes on"
 # Methods of functions with `functools.lru_cache` that look at what earlier calls have left.
 _OF_A_CACHE = frozenset(["cache_info", "cache_clear"])
 
@@ -39,6 +40,7 @@ class Uses:
 
     `may` gives for each name that may be changed the reason in words. `seen` and `touched` are the objects it
     reads (with the name it has them by) and those it changes or may change.
+    `measures` holds the cells whose look at a clock it compares with its own.
     """
 
     reads: set[str]
@@ -53,6 +55,7 @@ class Uses:
     may: dict[str, str] = field(default_factory=dict)
     seen: dict[int, str] = field(default_factory=dict)
     touched: set[int] = field(default_factory=set)
+    measures: set[int] = field(default_factory=set)
 
     def changing(self) -> set[str]:
         """All names that are not the same afterwards."""
@@ -71,6 +74,9 @@ class Notebook:
         self.code: dict[int, Deferred] = {}
         self.fixed: set[int] = set()  # modules, and what is imported from them
         self.consumable: set[int] = set()
+        self.heard: set[int] = set()  # what log lines are written into
+        self.clocked: dict[int, int] = {}  # what came from a clock -> the cell that looked at it
+        self.in_order = ""  # why cells stay as they stand, until further notice
         self.modules: dict[str, str] = {}
         self.written = {name for cell in cells for name in cell.writes | cell.maybe_writes | cell.deletes}
         self.rebound = {
@@ -106,6 +112,7 @@ class Notebook:
         uses.reads = set(uses.reads)
         if uses.opaque is None and any(HISTORY.fullmatch(name) for name in cell.reads):
             uses.opaque = "uses what IPython keeps of the cell before (_, Out, In)"
+        self._set_scene(cell, uses)
         for name in cell.may_mutate - cell.passed:
             uses.may[name] = f"may change {name}"
         assumed = set(cell.assumed)
@@ -113,8 +120,50 @@ class Notebook:
         for call in calls:
             self._call(call, uses)
         self._doubt(cell, uses, assumed)
+        self._patch(cell, uses)
+        if self.heard and "log" in uses.hints:
+            for name, tokens in self.env.items():
+                if not self.heard.isdisjoint(tokens):
+                    uses.may.setdefault(name, f"may change {name}, into which log lines are written")
         self._use_objects(cell, uses)
+        if "clock" in uses.looks and self.clocked:
+            reached = self.sharing.reach(uses.seen, through_code=False)
+            uses.measures = {position for token, position in self.clocked.items() if token in reached}
         return uses
+
+    def _set_scene(self, cell: CellNames, uses: Uses) -> None:
+        """Keep cells as they stand while something is in force that every cell feels."""
+        if uses.opaque is None and self.in_order:
+            uses.opaque = self.in_order
+        if "hands on" in cell.scene or self.in_order == _HANDED_ON:
+            self.in_order = _HANDED_ON
+        elif "replaces" in cell.scene:
+            self.in_order = "" if self.in_order == _REPLACED else _REPLACED
+        elif "enters" in cell.scene:
+            self.in_order = _ENTERED
+        elif "leaves" in cell.scene and self.in_order == _ENTERED:
+            self.in_order = ""
+
+    def _patch(self, cell: CellNames, uses: Uses) -> None:
+        """Follow what attributes are set of: modules are everybody's, and classes their objects'."""
+        for name in sorted(cell.patches):
+            path = self.modules.get(name)
+            if path is not None and effect_of(path) is None and uses.opaque is None:
+                uses.opaque = f"changes {path}, which code of any cell may use"
+        for name in cell.mutates:
+            effect = effect_of(self.modules[name]) if name in self.modules else None
+            if effect is not None:
+                uses.effects.add(effect[0])
+        classes = {
+            token: name
+            for name in cell.patches & cell.mutates
+            for token in self._tokens(name)
+            if token in self.code and self.code[token].makes_code
+        }
+        for name, tokens in self.env.items() if classes else ():
+            changed = self.sharing.reach(tokens, through_code=True) & classes.keys()
+            if changed and name not in cell.mutates:
+                uses.may.setdefault(name, f"changes {classes[min(changed)]}, of which {name} has something")
 
     def _perform(self, uses: Uses, assumed: set[str]) -> list[Call]:
         """Take over what the functions and objects a cell gets hold of do when called."""
@@ -222,6 +271,10 @@ class Notebook:
     def _call_library(self, path: str, call: Call, uses: Uses) -> list[str]:
         """The arguments a function of an imported module may change; its effects are noted."""
         effect = effect_of(path)
+        if path in known.OPAQUE_FUNCTIONS:
+            uses.opaque = uses.opaque or f"{path} {known.OPAQUE_FUNCTIONS[path]}"
+        if path in known.CLOCKS:
+            uses.looks.add("clock")
         if effect is not None:
             (uses.effects if effect[1] else uses.looks).add(effect[0])
             also = also_of(path)
@@ -234,6 +287,8 @@ class Notebook:
     def _doubt(self, cell: CellNames, uses: Uses, assumed: set[str]) -> None:
         """Take back what was believed of names by their spelling, if the notebook says otherwise."""
         for name, method in cell.trusted:
+            if name in self.modules:
+                self._call_library(f"{self.modules[name]}.{method}", Call(f"{name}.{method}"), uses)
             if method in self.changing_methods:
                 uses.may.setdefault(name, f"may change {name} by calling its method {method}")
         wrong = (assumed | cell.builtins) & self.rebound
@@ -324,9 +379,55 @@ class Notebook:
                 self.fixed.update(self.env[name])
             else:
                 self.modules.pop(name, None)
-
-        if cell.opaque is not None and not cell.opaque.startswith(_APART):
+            if "clock" in uses.looks and name in uses.maybe - cell.maybe_writes:  # by a function, which looks at one
+                self.clocked |= dict.fromkeys(new, len(self.uses) - 1)
+        self._bind_hidden(cell, uses, translate)
+        if cell.opaque is not None and "forgets" in cell.scene:
             self._forget()
+
+    def _keepers(self, function: str, cell: CellNames, uses: Uses) -> set[int]:
+        """The objects in which a function of the notebook may keep what it was given."""
+        root, _, rest = function.partition(".")
+        names = {name for call in cell.calls if call.function == function for _, name in call.arguments}
+        names &= uses.may.keys()
+        names |= {root} if rest and root not in self.modules else set()
+        done: set[int] = set()
+        waiting = list(self._tokens(root))
+        while waiting:
+            for token, body in self._leads_to([waiting.pop()]):
+                if token not in done:
+                    done.add(token)
+                    names |= body.mutates | body.may_mutate
+                    waiting += [one for name in body.reads for one in self._tokens(name)]
+        return {token for name in names for token in self._tokens(name)}
+
+    def _bind_hidden(self, cell: CellNames, uses: Uses, translate: Callable[[int], tuple[int, ...]]) -> None:
+        """Remember functions that were handed on, what runs in the background, logs, and looks at a clock."""
+        objects = cell.objects
+        background = set(objects.background)
+        for function, handed in objects.handed:
+            if self._lookup(function) in known.BACKGROUND:
+                background.add(handed)
+            code = [source for source in translate(handed) if self._leads_to([source])]
+            for keeper in self._keepers(function, cell, uses) if code else ():
+                for source in code:
+                    self.sharing.link(keeper, source, ACCESS)
+        for token in background:
+            bodies = self._leads_to(translate(token))
+            names = {name for _, body in bodies for name in body.reads | body.mutates | body.may_mutate}
+            shared = [one for name in sorted(names) if not self._is_fixed(name) for one in self._tokens(name)]
+            for one, other in itertools.pairwise(shared):  # what a thread does with one, it may do because of another
+                self.sharing.link(one, other, VIEW)
+        for token in objects.heard:
+            self.heard.update(translate(token))
+        clocked = list(objects.clocked)
+        for token, function in objects.results:
+            callee = self._lookup(function)
+            if isinstance(callee, str):
+                clocked += [token] if callee in known.CLOCKS else []
+                self.consumable.update(translate(token) if known.is_consumable(callee) else ())
+        for token in clocked:
+            self.clocked |= dict.fromkeys(translate(token), len(self.uses) - 1)
 
     def _resolve(self, function: str, slot: int | str) -> int | None:
         """How the result of a function shares objects with its argument in this slot, now that it is known."""
@@ -336,6 +437,8 @@ class Notebook:
         return VIEW if result_shares(callee, slot, deep=True) else None
 
     def _link(self, target: int, source: int, how: int) -> None:
+        if how == ACCESS and not self._leads_to([source]):
+            return  # only functions are had by those who keep what they were given
         kept = source in self.code and self.code[source].keeps
         if how != CODE and (source in self.fixed or source in self.code) and not kept:
             how = ACCESS  # one does not change a module or a function by changing what comes from it
@@ -346,6 +449,8 @@ class Notebook:
                 self.sharing.link(target, source, VIEW)
             if body.generator:
                 self.consumable.add(target)
+            if _is_stopwatch(body):
+                self.clocked.setdefault(target, len(self.uses) - 1)
             parameters = {name.lstrip("*") for name in body.parameters}
             for name, kind in body.gives:
                 if name not in parameters:
@@ -371,6 +476,12 @@ class Notebook:
     def _new(self) -> int:
         self.count += 1
         return self.count
+
+
+def _is_stopwatch(body: Deferred) -> bool:
+    """Whether a class keeps what a clock said."""
+    methods = body.methods.values()
+    return any("clock" in one.observes and not one.changes.isdisjoint(one.parameters[:1]) for one in methods)
 
 
 def _is_module(path: str) -> bool:

@@ -178,6 +178,7 @@ class _Orders:
             self._objects(position)
             self._effects(position)
             self._unknown_calls(position)
+            self._measure(position)
         return [
             self._edge(upstream, downstream, *found)
             for (upstream, downstream), found in sorted(self.found.items(), key=lambda item: (item[0][1], item[0][0]))
@@ -281,6 +282,14 @@ class _Orders:
             return f"may write {name}"
         return use.may[name]
 
+    def _measure(self, position: int) -> None:
+        """Keep what stands between two looks at a clock between them."""
+        for start in sorted(self.uses[position].measures):
+            for between in range(start + 1, position):
+                reason = f"stands between the looks at a clock of cells {start + 1} and {position + 1}"
+                self._add_if_new(start, between, reason)
+                self._add_if_new(between, position, reason)
+
     def _unknown_calls(self, position: int) -> None:
         """Keep calls of what is not known, which may use files, and cells that surely do in document order."""
         use = self.uses[position]
@@ -300,7 +309,7 @@ class _Orders:
         changes = set(use.effects)
         if self.draws and "random" in use.hints:
             changes.add("random")
-        looks = use.looks | (use.hints - {"random"})
+        looks = use.looks - {"clock"} | (use.hints - {"random", "log"})
         for effect in changes | use.looks:
             looks |= set(FEELS.get(effect, ()))
         for effect in sorted(changes | looks):

@@ -88,6 +88,8 @@ def _names(scope: Magics, body: Sequence[ast.stmt]) -> CellNames:
         calls=tuple(scope.calls),
         passed=frozenset(by_call - hidden),
         shallow=frozenset(sure - deep_changes(scope) - hidden),
+        patches=frozenset(scope.patches),
+        scene=frozenset(scope.scene),
         assumed=frozenset(scope.assumed),
         trusted=frozenset(scope.trusted),
         objects=_objects(scope),
@@ -104,6 +106,11 @@ def _objects(scope: Magics) -> Objects:
         code=tuple(scope.code.items()),
         consumable=frozenset(scope.consumable),
         conditions=tuple(scope.conditions),
+        handed=frozenset(scope.handed),
+        background=frozenset(scope.background),
+        heard=frozenset(scope.heard),
+        clocked=frozenset(scope.clocked),
+        results=tuple(scope.results.items()),
     )
 
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowbook.sources.effects import CHANGE, also_of, effect_of
-from flowbook.sources.knowledge import BUILTINS, CONVENTIONS, is_harmless_function
+from flowbook.sources.knowledge import BUILTINS, CONVENTIONS, is_everybodys, is_harmless_function
 from flowbook.sources.names import Call
 from flowbook.sources.sharing import CODE, FRESH, HOLDS, IF, PARTS, SAME, VIEW, Sharing, Value
 
@@ -92,6 +92,12 @@ class Scope:
         self.results: dict[int, str] = {}  # what came out of functions of other cells
         self.returned: Value = FRESH
         self.inner: set[int] = set()  # functions and classes defined inside a body
+        self.patches: set[str] = set()
+        self.scene: set[str] = set()
+        self.handed: set[tuple[str, int]] = set()
+        self.background: set[int] = set()
+        self.heard: set[int] = set()
+        self.clocked: set[int] = set()
         for name in parameters:
             self.arguments[name] = self.new_token()
             self.state.env[name] = (self.arguments[name],)
@@ -309,8 +315,25 @@ class Scope:
         """The same as touch, for methods whose name tells."""
         self.touch(effect, change=change is CHANGE)
 
-    def refuse(self, reason: str) -> None:
-        """Note why the text does not tell what happens; the first reason is kept."""
+    def replace(self, path: str) -> None:
+        """Note that another value is put where a dotted path leads."""
+        if is_everybodys(path):
+            self.scene.add("replaces")
+            self.refuse(f"replaces {path}, which every cell uses unseen", apart=True)
+        elif (found := effect_of(path)) is not None:
+            self.touch(found[0])
+        else:
+            self.refuse(f"changes {path}, which code of any cell may use", apart=True)
+
+    def refuse(self, reason: str, *, apart: bool = False) -> None:
+        """Note why the text does not tell what happens; the first reason is kept.
+
+        Args:
+            reason: in words, to come after "the cell".
+            apart: whether the names above stand for what they stood for, none the less.
+        """
+        if not apart:
+            self.scene.add("forgets")
         if self.opaque is None:
             self.opaque = reason
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowbook.sources.calls import Calls
 from flowbook.sources.effects import effect_of
 from flowbook.sources.expressions import is_place, root_name
-from flowbook.sources.knowledge import WINDOWS, is_harmless_function
+from flowbook.sources.knowledge import OPAQUE_MODULES, WINDOWS, is_harmless_function
 from flowbook.sources.scopes import MAY, SURE, Frame, State
 from flowbook.sources.sharing import FRESH, PARTS, SAME, VIEW, Value, taken
 
@@ -103,8 +103,9 @@ class Statements(Calls):
         path = self.path(place)
         if path is not None:
             root = self.read(root_name(place) or "")
-            effect = effect_of(path)
-            if effect is not None:
+            if place is target:
+                self.replace(path)
+            if (effect := effect_of(path)) is not None:
                 self.touch(effect[0])
             else:
                 self.change(root, deep=True)
@@ -113,6 +114,8 @@ class Statements(Calls):
         if isinstance(place, ast.Attribute) and place.attr in WINDOWS:
             place = place.value  # df.loc[0] = 1 is a store into df itself
         base = self.value(place)
+        if isinstance(target, ast.Attribute) and isinstance(place, ast.Name) and not self.is_shadowed(place.id):
+            self.patches.add(place.id)
         self.change(base, SURE if is_place(place) else MAY)
         self.hold(base, value)
 
@@ -175,13 +178,15 @@ class Statements(Calls):
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
-                self.refuse(f"from {module} import * binds names the text does not tell")
+                self.refuse(f"from {module} import * binds names the text does not tell", apart=True)
             else:
                 joined = module + alias.name if module.endswith(".") else f"{module}.{alias.name}"
                 self._import(alias.asname or alias.name, joined)
         self._import_hints(module)
 
     def _import(self, name: str, path: str) -> None:
+        if path in OPAQUE_MODULES:
+            self.refuse(f"import {path} {OPAQUE_MODULES[path]}")
         self.store(name, (self.new_token(),))
         self.paths[name] = path
         if name not in self.local and not self.frames:

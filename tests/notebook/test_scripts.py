@@ -169,6 +169,8 @@ def test_a_parameters_cell_may_be_called_parameters_itself(tmp_path: Path) -> No
         (["a = 1\n%store a"], "cell 1, line 2: '%store a' has no meaning in Python"),
         (["a = 1\n!ls {a}"], "cell 1, line 2: '!ls {a}' takes values of Python into a shell command"),
         (["# sums\na = 1\nexec('b = a')"], "cell 1 (sums), line 3: exec() sees the names of its function"),
+        (["print(__annotations__)"], "line 1: __annotations__ tells of the whole notebook"),
+        (["import sys\nsys.modules['__main__'].a = 1"], "line 2: sys.modules['__main__'] tells of the whole notebook"),
         (["from math import *"], "cell 1, line 1: from math import * makes names that the text does not tell"),
         (["1 + 1", "x = _ + 1"], "cell 2 (x), line 1: _ is what IPython keeps of the cells before"),
         (["a = 1", "b = = 2"], "cell 2: line 1 of the cell: invalid syntax"),
