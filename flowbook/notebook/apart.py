@@ -104,7 +104,7 @@ class Apart:
     def _hidden(self, position: int) -> str:
         """Return what hidden state a cell has to do with."""
         use = self.uses[position]
-        touched = (use.effects | (use.looks - {"files", "clock"})) or (use.hints & self._present)
+        touched = (use.effects | (use.looks - {"files"})) or (use.hints & self._present)
         if touched:
             return _FELT[min(touched)]
         if "random" in use.hints:

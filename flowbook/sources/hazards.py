@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from flowbook.sources import knowledge as known
-from flowbook.sources.effects import LOOK, effect_of
+from flowbook.sources.effects import effect_of
 from flowbook.sources.expressions import Expressions
 from flowbook.sources.functions import Slot, lands_in
 from flowbook.sources.sharing import ACCESS, CODE, SAME, Value
@@ -71,7 +71,7 @@ class Hazards(Expressions):
 
     def look_at_clock(self) -> Value:
         """What a clock says: cells between two looks at it must stay between them."""
-        self.touch("clock", change=LOOK)
+        self.hints.add("clock")
         made = self.new_token()
         self.clocked.add(made)
         return ((made, SAME),)

@@ -116,14 +116,15 @@ class CellNames:
     * `mutates`: objects of earlier cells changed in place (`x += 1`, `x[k] = v`, `x.append(v)`).
     * `may_mutate`: objects that may be: an unknown method, a function that changes its argument, an alias.
     * `deletes`: names gone when the cell ends. `imports`: names that import statements bind.
-    * `effects`: hidden state it touches: `random`, `files`, `process`, `settings`, `plot`, `clock`.
+    * `effects`: hidden state it touches: `random`, `files`, `process`, `settings`, `plot`.
     * `deferred`: function or class name -> what its body does when called.
     * `opaque`: why the text does not tell what the cell does, or None.
 
     The remaining fields serve `dependencies`:
 
     * `builtins`: builtins it uses, which matter only when a cell rebinds one. `observes`: the effects it only
-      looks at. `hints`: effects it may feel or have, which matter only when another cell surely has them.
+      looks at. `hints`: effects it may feel or have, which matter only when another cell surely has
+      them; besides, "log" when it writes log lines, and "clock" when it asks what time it is.
     * `temporary`: loop, with and underscore names nothing else in the cell captures; `fleeting`: except names.
     * `shareable`: holds only imports, definitions and constants. `modules`: what each import binds, dotted.
     * `calls`: calls of what other cells define; `passed`: what `may_mutate` holds only because of them;

@@ -126,7 +126,7 @@ class Notebook:
                 if not self.heard.isdisjoint(tokens):
                     uses.may.setdefault(name, f"may change {name}, into which log lines are written")
         self._use_objects(cell, uses)
-        if "clock" in uses.looks and self.clocked:
+        if "clock" in uses.hints and self.clocked:
             reached = self.sharing.reach(uses.seen, through_code=False)
             uses.measures = {position for token, position in self.clocked.items() if token in reached}
         return uses
@@ -274,7 +274,7 @@ class Notebook:
         if path in known.OPAQUE_FUNCTIONS:
             uses.opaque = uses.opaque or f"{path} {known.OPAQUE_FUNCTIONS[path]}"
         if path in known.CLOCKS:
-            uses.looks.add("clock")
+            uses.hints.add("clock")
         if effect is not None:
             (uses.effects if effect[1] else uses.looks).add(effect[0])
             also = also_of(path)
@@ -379,7 +379,7 @@ class Notebook:
                 self.fixed.update(self.env[name])
             else:
                 self.modules.pop(name, None)
-            if "clock" in uses.looks and name in uses.maybe - cell.maybe_writes:  # by a function, which looks at one
+            if "clock" in uses.hints and name in uses.maybe - cell.maybe_writes:  # by a function, which looks at one
                 self.clocked |= dict.fromkeys(new, len(self.uses) - 1)
         self._bind_hidden(cell, uses, translate)
         if cell.opaque is not None and "forgets" in cell.scene:
@@ -481,7 +481,7 @@ class Notebook:
 def _is_stopwatch(body: Deferred) -> bool:
     """Whether a class keeps what a clock said."""
     methods = body.methods.values()
-    return any("clock" in one.observes and not one.changes.isdisjoint(one.parameters[:1]) for one in methods)
+    return any("clock" in one.hints and not one.changes.isdisjoint(one.parameters[:1]) for one in methods)
 
 
 def _is_module(path: str) -> bool:

@@ -22,6 +22,10 @@ _EFFECT_WORDS = {
 }
 
 
+# Hints that are no state on their own: what is ordered because of them is ordered elsewhere.
+_NO_STATE = frozenset(["random", "log", "clock"])
+
+
 @dataclass(slots=True)
 class _Track:
     """What happened to one name so far, in document order.
@@ -309,7 +313,7 @@ class _Orders:
         changes = set(use.effects)
         if self.draws and "random" in use.hints:
             changes.add("random")
-        looks = use.looks - {"clock"} | (use.hints - {"random", "log"})
+        looks = use.looks | (use.hints - _NO_STATE)
         for effect in changes | use.looks:
             looks |= set(FEELS.get(effect, ()))
         for effect in sorted(changes | looks):
