@@ -8,6 +8,10 @@ wait. So one worker, the *taker*, takes ready tasks as long as its bodies are ti
 takes longer than a moment makes its worker *away*, and another one becomes the taker: the driving thread looks every
 millisecond while tasks are ready, and a body known from an earlier task to be long is away at once.
 
+A flow with an order of its own, as the cells of a notebook have, is run with patience: its ready tasks are taken in
+that order, and none is started beside a body that has only just begun. So quick cells run one after the other as they
+stand, which is right where no analysis can see that one needs another, and only cells that take long get company.
+
 Python cannot stop a thread: a body whose time is over, or whose run was cancelled, is let go of. Its task run ends at
 once in its state, its place is free again, and its late result is dropped. An async body is cancelled at its next
 await.
@@ -27,6 +31,7 @@ from flowbook.contexts import current_frame, install_frame
 from flowbook.engine import messages as m
 from flowbook.engine.frame import NO_TASK, RunFrame
 from flowbook.engine.printing import printing_to_log
+from flowbook.engine.ready import InOrder
 from flowbook.errors import shown
 from flowbook.states import Cancelled
 
@@ -41,6 +46,11 @@ TINY = 50e-6
 MOMENT = 200e-6
 # How often the driving thread looks after busy workers while tasks are ready.
 GLANCE = 1e-3
+# How long (seconds) all bodies that run must have been at it before a task that has a place is started beside them.
+# Cells that set things up for others (register, patch, define, connect) are through well before; of those that compute,
+# for which company pays, it is a small part. It is also how much later each of many long cells begins than the one
+# before it: ten times as much would cost a notebook of eight of them more than two seconds.
+PATIENCE = 0.03
 
 _monotonic = time.monotonic
 
@@ -103,7 +113,8 @@ class _Pool:
     Attributes:
         takers: how many workers are awake and not away.
         idle: how many rest.
-        slow: the functions whose bodies took long.
+        slow: the functions whose bodies took long; unused in flows with an order, whose tasks may share one.
+        order: the ready tasks of a flow with an order of its own.
         broken: what a worker ended by, against all intent.
 
     """
@@ -119,6 +130,7 @@ class _Pool:
         self.takers = 0
         self.idle = 0
         self.slow: set[int] = set()
+        self.order = self.machine.ready if isinstance(self.machine.ready, InOrder) else None
         self.is_closed = False
         self.broken: BaseException | None = None
         self.is_glancing = False
@@ -137,6 +149,7 @@ class _Pool:
         runner = self.runner
         runner.errands.begin()
         runner.errands.before = self.leave_for_errand
+        runner.errands.patience = 0.0 if self.order is None else PATIENCE
         try:
             while True:
                 runner.errands.run()
@@ -179,7 +192,7 @@ class _Pool:
             if is_busy and not worker.is_away and now - worker.since > MOMENT:
                 worker.is_away = True
                 self.takers -= 1
-                if not worker.is_asking:
+                if not worker.is_asking and self.order is None:
                     self.slow.add(_function(self.runner.plan.bodies[worker.task]))
         if not self.takers:
             self.call_worker()
@@ -192,9 +205,16 @@ class _Pool:
     def has_place(self) -> bool:
         return bool(self.idle) or len(self.workers) < self.limit
 
+    def is_early(self) -> bool:
+        """Tell whether the next task keeps its place, and a body beside which it would run has only just begun."""
+        if self.order is None or not self.order.is_kept():
+            return False
+        lately = _monotonic() - PATIENCE
+        return any(one.since > lately for one in self.workers if one.task != NO_TASK or one.is_asking)
+
     def call_worker(self) -> None:
         """Wake a resting worker, or start one, when there is something to do."""
-        if not self.has_work():
+        if not self.has_work() or (not self.questions and self.is_early()):
             return
         if self.idle:
             self.idle -= 1
@@ -243,6 +263,8 @@ class _Pool:
             worker = next((worker for worker in self.workers if worker.frame is frame), None)
             if worker is not None and not worker.is_away:
                 self.leave_rest_to_others(worker)
+            elif not self.takers:
+                self.call_worker()  # when the body was seen to be away it may have been too early
 
     # -- on a worker's thread ----------------------------------------------------------------------------------------
 
@@ -301,16 +323,16 @@ class _Pool:
 
     def next_task(self, worker: _Worker, now: float) -> int:
         """Take the next ready task, lock in hand; answer questions and rest meanwhile. `NO_TASK` when all is over."""
-        runner, machine, ready = self.runner, self.machine, self.machine.ready
+        runner, machine, ready, order = self.runner, self.machine, self.machine.ready, self.order
         while True:
             if runner.mailbox or runner.timers or machine.instructions or runner.stream.readers:
                 runner.pump()
                 now = _monotonic()
             if self.questions:
                 self.ask(worker, self.questions.popleft())
-            elif ready and (not machine.held or machine.steps > 0):
+            elif ready and (not machine.held or machine.steps > 0) and (order is None or not self.is_early()):
                 break
-            elif not self.rest():
+            elif not self.leave_ready():
                 return NO_TASK
             now = _monotonic()
         task = ready.popleft()
@@ -334,10 +356,15 @@ class _Pool:
         if took < TINY:
             self.slow.discard(_function(self.runner.plan.bodies[task]))
             if self.takers > 1 and not self.questions:
-                if self.machine.ready and not self.is_glancing:
-                    self.ask_for_glances()  # the other taker's body may be a long one
-                return self.rest()
+                return self.leave_ready()
         return True
+
+    def leave_ready(self) -> bool:
+        """Rest, lock in hand, although tasks may be ready; return whether there is more to do."""
+        if self.machine.may_start and not self.is_glancing:
+            self.is_glancing = True  # the bodies that run may be long ones, and this worker is free to be called
+            self.runner.bell.ring()
+        return self.rest()
 
     def rest(self) -> bool:
         """Wait, lock in hand, until this worker is called; return whether there is more to do."""
