@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from flowbook import Flow
-from flowbook.engine.executors import ThreadExecutor
+from flowbook.engine.executors import ThreadExecutor, threads
 from flowbook.notebook import document_flow
 from flowbook.notebook.document_flow import DocumentFlow
 from flowbook.notebook.live_document import LiveDocument
@@ -31,6 +31,13 @@ NAMES = {"steps": ["first", "second", "third", "fourth"], "third": [3, 1, 2], "f
 
 
 @pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the patience longer than a busy machine keeps a thread from going on."""
+    monkeypatch.setattr(threads, "PATIENCE", 0.25)
+    monkeypatch.setattr(threads, "AT_LAST", 2.5)
+
+
+@pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be read in cells, so that all of them are ready from the start."""
     monkeypatch.setattr(document_flow, "dependencies", lambda _cells: [])
@@ -42,7 +49,7 @@ def names(flow: DocumentFlow, executor: Any, *wanted: str) -> list[Any]:
     return [flow.last_document_run.names[name] for name in wanted]
 
 
-@pytest.mark.usefixtures("blind")
+@pytest.mark.usefixtures("blind", "patient")
 @pytest.mark.parametrize("executor", ["local", ThreadExecutor(workers=8)])
 def test_quick_cells_run_in_document_order_also_when_nothing_can_be_read_in_them(executor: Any, tmp_path: Path) -> None:
     flow = Flow.from_notebook(written(tmp_path / "blind.ipynb", CELLS))
@@ -51,7 +58,7 @@ def test_quick_cells_run_in_document_order_also_when_nothing_can_be_read_in_them
         assert names(flow, executor, *NAMES) == list(NAMES.values())
 
 
-@pytest.mark.usefixtures("blind")
+@pytest.mark.usefixtures("blind", "patient")
 def test_quick_cells_of_a_live_notebook_do_too() -> None:
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance()
@@ -92,6 +99,7 @@ HIDDEN: dict[str, tuple[list[str], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("executor", ["threads", "processes"])
 @pytest.mark.parametrize("hidden", HIDDEN)
 def test_what_cannot_be_read_comes_out_as_from_top_to_bottom(hidden: str, executor: str, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_notebook_file_says_what_it_says_in_a_kernel(
         run_cell(*words_given)
 
     monkeypatch.setattr(DocumentRun, "run", after_a_while)
-    monkeypatch.setattr(threads, "PATIENCE", 0.0)  # or they would hardly
+    monkeypatch.setattr(threads, "AT_LAST", 0.0)  # or they would hardly
     for _ in range(ORDERS if executor == "threads" else 1):
         state = flow.run(show=False, executor=executor)
         assert state.is_successful(), flow.failures()

@@ -128,7 +128,7 @@ def test_a_notebook_ends_as_in_a_kernel(
         run_cell(*words_given)
 
     monkeypatch.setattr(DocumentRun, "run", after_a_while)
-    monkeypatch.setattr(threads, "PATIENCE", 0.0)  # or they would hardly
+    monkeypatch.setattr(threads, "AT_LAST", 0.0)  # or they would hardly
     flow = flow_in(tmp_path, name)
     assert flow.run(show=False, executor=executor).is_successful(), flow.failures()
     cells, names = outcome(flow)

@@ -51,6 +51,12 @@ GLANCE = 1e-3
 # for which company pays, it is a small part. It is also how much later each of many long cells begins than the one
 # before it: ten times as much would cost a notebook of eight of them more than two seconds.
 PATIENCE = 0.03
+# At most so much counts from one look to the next: while the garbage collector, or a machine with too much to do, keeps
+# the whole process from going on, a body has not been at it. A look may come 5 ms late since a body that computes in
+# Python gives the interpreter away no sooner.
+LOOK = 6e-3
+# After so long a body has been at it, whether or not somebody looked.
+AT_LAST = 10 * PATIENCE
 
 _monotonic = time.monotonic
 
@@ -86,6 +92,7 @@ class _Worker:
         frame: what the context answers on this thread.
         task: the task whose body it runs, or `NO_TASK`.
         since: when that body began.
+        watched: for how long the driving thread saw it at that body.
         is_asking: it asks handlers or a trigger.
         is_away: its body takes long, so that another worker takes what is ready.
         is_dropped: its body was let go of; what comes of it is of no interest any more.
@@ -93,12 +100,13 @@ class _Worker:
 
     """
 
-    __slots__ = ("deadline", "frame", "is_asking", "is_away", "is_dropped", "since", "task")
+    __slots__ = ("deadline", "frame", "is_asking", "is_away", "is_dropped", "since", "task", "watched")
 
     def __init__(self, frame: RunFrame) -> None:
         self.frame = frame
         self.task = NO_TASK
         self.since = 0.0
+        self.watched = 0.0
         self.is_asking = False
         self.is_away = False
         self.is_dropped = False
@@ -115,6 +123,7 @@ class _Pool:
         idle: how many rest.
         slow: the functions whose bodies took long; unused in flows with an order, whose tasks may share one.
         order: the ready tasks of a flow with an order of its own.
+        looked: when the driving thread last looked after the workers.
         broken: what a worker ended by, against all intent.
 
     """
@@ -131,6 +140,7 @@ class _Pool:
         self.idle = 0
         self.slow: set[int] = set()
         self.order = self.machine.ready if isinstance(self.machine.ready, InOrder) else None
+        self.looked = _monotonic()
         self.is_closed = False
         self.broken: BaseException | None = None
         self.is_glancing = False
@@ -189,11 +199,13 @@ class _Pool:
         now = _monotonic()
         for worker in self.workers:
             is_busy = worker.task != NO_TASK or worker.is_asking
+            worker.watched += min(now - worker.since, now - self.looked, LOOK)
             if is_busy and not worker.is_away and now - worker.since > MOMENT:
                 worker.is_away = True
                 self.takers -= 1
                 if not worker.is_asking and self.order is None:
                     self.slow.add(_function(self.runner.plan.bodies[worker.task]))
+        self.looked = now
         if not self.takers:
             self.call_worker()
 
@@ -209,8 +221,9 @@ class _Pool:
         """Tell whether the next task keeps its place, and a body beside which it would run has only just begun."""
         if self.order is None or not self.order.is_kept():
             return False
-        lately = _monotonic() - PATIENCE
-        return any(one.since > lately for one in self.workers if one.task != NO_TASK or one.is_asking)
+        lately = _monotonic() - AT_LAST
+        busy = (one for one in self.workers if one.task != NO_TASK or one.is_asking)
+        return any(one.watched < PATIENCE and one.since > lately for one in busy)
 
     def call_worker(self) -> None:
         """Wake a resting worker, or start one, when there is something to do."""
@@ -261,7 +274,10 @@ class _Pool:
         frame = current_frame()
         with self.lock:
             worker = next((worker for worker in self.workers if worker.frame is frame), None)
-            if worker is not None and not worker.is_away:
+            if worker is None:
+                return
+            worker.watched = PATIENCE  # it waited for as long
+            if not worker.is_away:
                 self.leave_rest_to_others(worker)
             elif not self.takers:
                 self.call_worker()  # when the body was seen to be away it may have been too early
@@ -336,7 +352,7 @@ class _Pool:
                 return NO_TASK
             now = _monotonic()
         task = ready.popleft()
-        worker.since = now
+        worker.since, worker.watched = now, 0.0
         machine.started(task, runner.clock.now() if self.offset is None else now + self.offset)
         if runner.stream.readers:
             runner.stream.publish()
@@ -382,7 +398,7 @@ class _Pool:
         """Ask handlers or a trigger, outside the lock."""
         if question.task not in self.machine.asking:
             return  # the run was cancelled meanwhile
-        worker.since, worker.is_asking = _monotonic(), True
+        worker.since, worker.watched, worker.is_asking = _monotonic(), 0.0, True
         if self.has_work() and not self.is_glancing:
             self.ask_for_glances()
         self.lock.release()
