@@ -41,7 +41,8 @@ class Errands:
         ring: wakes the driving thread.
 
     Attributes:
-        before: called on the thread of a body before it waits for the driving one.
+        before: called on the thread of a body that waits for the driving one.
+        patience: how long (seconds) it has waited by then; one that is through sooner makes no stir.
 
     >>> errands = Errands(lambda: None)
     >>> errands.do(lambda: 1 + 1)  # nobody drives: it is done here
@@ -51,7 +52,8 @@ class Errands:
 
     def __init__(self, ring: Callable[[], object]) -> None:
         self._ring = ring
-        self.before: Callable[[], object] = int  # nothing to do before somebody waits
+        self.before: Callable[[], object] = int  # nothing to do when somebody waits
+        self.patience = 0.0
         self._driver: int | None = None
         self._waiting: deque[_Errand] = deque()
         self._lock = threading.Lock()
@@ -87,9 +89,10 @@ class Errands:
                 self._waiting.append(errand)
         if not is_elsewhere:
             return call()
-        self.before()
         self._ring()
-        errand.is_done.wait()
+        if not errand.is_done.wait(self.patience):
+            self.before()
+            errand.is_done.wait()
         if errand.error is not None:
             raise errand.error
         return errand.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,17 @@ class InOrder(deque[int]):
             super().append(task)
         else:
             insort(self, task, key=self._place)
+
+    def appendleft(self, task: int) -> None:
+        """Put a child of a mapped task before those that have no place, and any other where it belongs."""
+        if task >= len(self._places):
+            self.insert(bisect_left(self, float("inf"), key=self._place), task)
+        else:
+            self.append(task)
+
+    def is_kept(self) -> bool:
+        """Tell whether there is a next task and it has a place."""
+        return bool(self) and self[0] < len(self._places)
 
     def extend(self, tasks: Iterable[int]) -> None:
         """Put tasks where they belong."""

@@ -16,3 +16,18 @@ def test_the_lowest_place_is_taken_first_and_what_has_none_comes_last(places: li
     cells = [task for task in taken if task < 8]
     assert taken[: len(cells)] == cells == sorted(cells, key=places.__getitem__)
     assert taken[len(cells) :] == [task for task in tasks if task >= 8]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 11)), unique_by=lambda one: one[1]))
+def test_children_that_go_first_go_before_other_children_and_after_all_that_have_a_place(
+    added: list[tuple[bool, int]],
+) -> None:
+    ready = InOrder(range(8))
+    children: list[int] = []
+    for is_first, task in added:
+        (ready.appendleft if is_first else ready.append)(task)
+        if task >= 8:
+            children.insert(0 if is_first else len(children), task)
+    cells = sorted(task for _, task in added if task < 8)
+    assert list(ready) == cells + children
+    assert ready.is_kept() == bool(cells)

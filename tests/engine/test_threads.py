@@ -377,15 +377,17 @@ def test_a_fault_of_ours_on_a_workers_thread_breaks_the_run_off_with_it(monkeypa
     assert "broken off by ZeroDivisionError" in (run.state.message or "")
 
 
-def test_a_taker_that_rests_has_the_other_one_looked_after() -> None:
+@pytest.mark.parametrize("limit", [4, 1])
+def test_a_taker_that_rests_has_the_other_one_looked_after(limit: int) -> None:
     """The other one may be in a long body while tasks are ready."""
     with Flow("two takers") as flow:
         tiny(), tiny()
     runner = Runner(Plan(flow), SystemClock(), run_id="r")
     runner.begin()
-    pool = _Pool(runner, limit=4)
+    pool = _Pool(runner, limit)
     pool.takers, pool.idle, pool.is_closed = 2, 0, True
     worker = _Worker(RunFrame(runner))
+    pool.workers.add(worker)
     with pool.lock:
         assert not pool.goes_on(worker, 0, took=0.0)
     assert pool.is_glancing

@@ -8,6 +8,10 @@ wait. So one worker, the *taker*, takes ready tasks as long as its bodies are ti
 takes longer than a moment makes its worker *away*, and another one becomes the taker: the driving thread looks every
 millisecond while tasks are ready, and a body known from an earlier task to be long is away at once.
 
+A flow with an order of its own, as the cells of a notebook have, is run with patience: its ready tasks are taken in
+that order, and none is started beside a body that has only just begun. So quick cells run one after the other as they
+stand, which is right where no analysis can see that one needs another, and only cells that take long get company.
+
 Python cannot stop a thread: a body whose time is over, or whose run was cancelled, is let go of. Its task run ends at
 once in its state, its place is free again, and its late result is dropped. An async body is cancelled at its next
 await.
@@ -27,6 +31,7 @@ from flowbook.contexts import current_frame, install_frame
 from flowbook.engine import messages as m
 from flowbook.engine.frame import NO_TASK, RunFrame
 from flowbook.engine.printing import printing_to_log
+from flowbook.engine.ready import InOrder
 from flowbook.errors import shown
 from flowbook.states import Cancelled
 
@@ -41,6 +46,17 @@ TINY = 50e-6
 MOMENT = 200e-6
 # How often the driving thread looks after busy workers while tasks are ready.
 GLANCE = 1e-3
+# How long (seconds) all bodies that run must have been at it before a task that has a place is started beside them.
+# Cells that set things up for others (register, patch, define, connect) are through well before; of those that compute,
+# for which company pays, it is a small part. It is also how much later each of many long cells begins than the one
+# before it: ten times as much would cost a notebook of eight of them more than two seconds.
+PATIENCE = 0.03
+# At most so much counts from one look to the next: while the garbage collector, or a machine with too much to do, keeps
+# the whole process from going on, a body has not been at it. A look may come 5 ms late since a body that computes in
+# Python gives the interpreter away no sooner.
+LOOK = 6e-3
+# After so long a body has been at it, whether or not somebody looked.
+AT_LAST = 10 * PATIENCE
 
 _monotonic = time.monotonic
 
@@ -76,6 +92,7 @@ class _Worker:
         frame: what the context answers on this thread.
         task: the task whose body it runs, or `NO_TASK`.
         since: when that body began.
+        watched: for how long the driving thread saw it at that body.
         is_asking: it asks handlers or a trigger.
         is_away: its body takes long, so that another worker takes what is ready.
         is_dropped: its body was let go of; what comes of it is of no interest any more.
@@ -83,12 +100,13 @@ class _Worker:
 
     """
 
-    __slots__ = ("deadline", "frame", "is_asking", "is_away", "is_dropped", "since", "task")
+    __slots__ = ("deadline", "frame", "is_asking", "is_away", "is_dropped", "since", "task", "watched")
 
     def __init__(self, frame: RunFrame) -> None:
         self.frame = frame
         self.task = NO_TASK
         self.since = 0.0
+        self.watched = 0.0
         self.is_asking = False
         self.is_away = False
         self.is_dropped = False
@@ -103,7 +121,9 @@ class _Pool:
     Attributes:
         takers: how many workers are awake and not away.
         idle: how many rest.
-        slow: the functions whose bodies took long.
+        slow: the functions whose bodies took long; unused in flows with an order, whose tasks may share one.
+        order: the ready tasks of a flow with an order of its own.
+        looked: when the driving thread last looked after the workers.
         broken: what a worker ended by, against all intent.
 
     """
@@ -119,6 +139,8 @@ class _Pool:
         self.takers = 0
         self.idle = 0
         self.slow: set[int] = set()
+        self.order = self.machine.ready if isinstance(self.machine.ready, InOrder) else None
+        self.looked = _monotonic()
         self.is_closed = False
         self.broken: BaseException | None = None
         self.is_glancing = False
@@ -137,6 +159,7 @@ class _Pool:
         runner = self.runner
         runner.errands.begin()
         runner.errands.before = self.leave_for_errand
+        runner.errands.patience = 0.0 if self.order is None else PATIENCE
         try:
             while True:
                 runner.errands.run()
@@ -176,11 +199,13 @@ class _Pool:
         now = _monotonic()
         for worker in self.workers:
             is_busy = worker.task != NO_TASK or worker.is_asking
+            worker.watched += min(now - worker.since, now - self.looked, LOOK)
             if is_busy and not worker.is_away and now - worker.since > MOMENT:
                 worker.is_away = True
                 self.takers -= 1
-                if not worker.is_asking:
+                if not worker.is_asking and self.order is None:
                     self.slow.add(_function(self.runner.plan.bodies[worker.task]))
+        self.looked = now
         if not self.takers:
             self.call_worker()
 
@@ -192,9 +217,17 @@ class _Pool:
     def has_place(self) -> bool:
         return bool(self.idle) or len(self.workers) < self.limit
 
+    def is_early(self) -> bool:
+        """Tell whether the next task keeps its place, and a body beside which it would run has only just begun."""
+        if self.order is None or not self.order.is_kept():
+            return False
+        lately = _monotonic() - AT_LAST
+        busy = (one for one in self.workers if one.task != NO_TASK or one.is_asking)
+        return any(one.watched < PATIENCE and one.since > lately for one in busy)
+
     def call_worker(self) -> None:
         """Wake a resting worker, or start one, when there is something to do."""
-        if not self.has_work():
+        if not self.has_work() or (not self.questions and self.is_early()):
             return
         if self.idle:
             self.idle -= 1
@@ -241,8 +274,13 @@ class _Pool:
         frame = current_frame()
         with self.lock:
             worker = next((worker for worker in self.workers if worker.frame is frame), None)
-            if worker is not None and not worker.is_away:
+            if worker is None:
+                return
+            worker.watched = PATIENCE  # it waited for as long
+            if not worker.is_away:
                 self.leave_rest_to_others(worker)
+            elif not self.takers:
+                self.call_worker()  # when the body was seen to be away it may have been too early
 
     # -- on a worker's thread ----------------------------------------------------------------------------------------
 
@@ -301,20 +339,20 @@ class _Pool:
 
     def next_task(self, worker: _Worker, now: float) -> int:
         """Take the next ready task, lock in hand; answer questions and rest meanwhile. `NO_TASK` when all is over."""
-        runner, machine, ready = self.runner, self.machine, self.machine.ready
+        runner, machine, ready, order = self.runner, self.machine, self.machine.ready, self.order
         while True:
             if runner.mailbox or runner.timers or machine.instructions or runner.stream.readers:
                 runner.pump()
                 now = _monotonic()
             if self.questions:
                 self.ask(worker, self.questions.popleft())
-            elif ready and (not machine.held or machine.steps > 0):
+            elif ready and (not machine.held or machine.steps > 0) and (order is None or not self.is_early()):
                 break
-            elif not self.rest():
+            elif not self.leave_ready():
                 return NO_TASK
             now = _monotonic()
         task = ready.popleft()
-        worker.since = now
+        worker.since, worker.watched = now, 0.0
         machine.started(task, runner.clock.now() if self.offset is None else now + self.offset)
         if runner.stream.readers:
             runner.stream.publish()
@@ -334,10 +372,15 @@ class _Pool:
         if took < TINY:
             self.slow.discard(_function(self.runner.plan.bodies[task]))
             if self.takers > 1 and not self.questions:
-                if self.machine.ready and not self.is_glancing:
-                    self.ask_for_glances()  # the other taker's body may be a long one
-                return self.rest()
+                return self.leave_ready()
         return True
+
+    def leave_ready(self) -> bool:
+        """Rest, lock in hand, although tasks may be ready; return whether there is more to do."""
+        if self.machine.may_start and not self.is_glancing:
+            self.is_glancing = True  # the bodies that run may be long ones, and this worker is free to be called
+            self.runner.bell.ring()
+        return self.rest()
 
     def rest(self) -> bool:
         """Wait, lock in hand, until this worker is called; return whether there is more to do."""
@@ -355,7 +398,7 @@ class _Pool:
         """Ask handlers or a trigger, outside the lock."""
         if question.task not in self.machine.asking:
             return  # the run was cancelled meanwhile
-        worker.since, worker.is_asking = _monotonic(), True
+        worker.since, worker.watched, worker.is_asking = _monotonic(), 0.0, True
         if self.has_work() and not self.is_glancing:
             self.ask_for_glances()
         self.lock.release()
