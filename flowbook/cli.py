@@ -112,11 +112,12 @@ def flow_of_notebook(path: Path) -> Flow:
     return flow
 
 
-def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
+def run_in_terminal(flow: Flow, out: TextIO | None = None, **options: Any) -> flowbook.states.State:
     """Run a flow with live progress in the terminal, and return its final state.
 
     Args:
         flow: the flow.
+        out: where the progress goes; the standard output when not given.
         **options: as for `flowbook.Flow.run`.
 
     """
@@ -125,12 +126,12 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
 
     from flowbook.view.feed import Feed
 
-    out = sys.stdout  # the one of now: a cell may put another in its place
+    out = out or sys.stdout  # the one of now: a cell may put another in its place
     console = Console(file=out)
     run: FlowRun = flow.start(show=False, run_on_schedule=False, **options)
     feed = Feed(run.runner)
     try:
-        if console.is_terminal and _can_redraw():
+        if console.is_terminal and _can_redraw(out):
             with Live(console=console, auto_refresh=False) as live:
                 while not run.is_over:
                     live.update(_progress(run, feed, rows=console.height - _BELOW), refresh=True)
@@ -150,12 +151,12 @@ def run_in_terminal(flow: Flow, **options: Any) -> flowbook.states.State:
     return run.state
 
 
-def _can_redraw() -> bool:
+def _can_redraw(out: TextIO) -> bool:
     """Tell whether lines that were printed can be printed over: not in a pipe, and not in the output of a cell.
 
     The variables of a kernel, which a `!command` inherits, have rich think otherwise.
     """
-    return sys.stdout.isatty() and "JPY_PARENT_PID" not in os.environ
+    return out.isatty() and "JPY_PARENT_PID" not in os.environ
 
 
 class _Lines:

@@ -170,6 +170,8 @@ class Apart:
             for node in self._nodes(at):
                 if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith) and at == position:
                     return "awaits, and the event loop is in the kernel process"
+                if isinstance(node, ast.AnnAssign) and at == position and self._asks_for_annotations:
+                    return "adds to __annotations__, which another cell reads"
                 if isinstance(node, ast.Set | ast.SetComp) and is_hash_random():
                     return _TELLTALE["set"]
                 word = getattr(node, "id", None) or getattr(node, "attr", None)
@@ -178,6 +180,10 @@ class Apart:
                 if word in _TELLTALE and (is_hash_random() or "set" not in word):
                     return _TELLTALE[word]
         return ""
+
+    @cached_property
+    def _asks_for_annotations(self) -> bool:
+        return any("__annotations__" in cell.names.reads for cell in self.document.cells)
 
     def _nodes(self, position: int) -> list[ast.AST]:
         return [node for top in parse_cell(self.document.cells[position].source) for node in ast.walk(top)]

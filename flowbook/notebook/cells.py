@@ -27,6 +27,7 @@ from flowbook.sources.trees import is_quiet, parsed
 from flowbook.states import Cached
 from flowbook.tasks.base import Task
 from flowbook.triggers import all_successful
+from flowbook.view.preview import preview
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -78,11 +79,26 @@ class TaskCell:
 
 
 class Made(dict[str, Any]):
-    """What a cell made, by name; the picture shows the names."""
+    """What a cell made, by name; the picture shows the names.
+
+    Attributes:
+        replaced: a few words on each value that was let go of, since a later cell deletes its name or binds it anew.
+
+    """
+
+    def __init__(self, values: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__(values)
+        self.replaced: dict[str, str] = {}
+
+    def replace(self, name: str) -> None:
+        """Let go of a value: who deletes a large one wants its memory back. Code of the value itself is not run."""
+        if name in self:
+            value = self.pop(name)
+            self.replaced[name] = preview(value) or f"a {type(value).__name__}"
 
     def preview(self) -> str:
         """Return the names in a few words."""
-        return ", ".join(self)
+        return ", ".join(sorted({*self, *self.replaced}))
 
 
 class CellTask(Task):

@@ -66,12 +66,15 @@ def run(
 
     A cell tagged "parameters" says what -p can change: flowbook run report.ipynb -p days=30
     """
+    from flowbook.notebook.descriptors import descriptors_of_cells
+
     with _refusals():
         flow = _flow(notebook, to)
         values = _values(flow, given)
         flow.keeps_cells = cache
-        run_it = functools.partial(asked.obj, flow, executor=executor, parameters=values)
-        state = _going_on(flow, values, run_it) if from_failed else run_it()
+        with descriptors_of_cells() as out:
+            run_it = functools.partial(asked.obj, flow, out, executor=executor, parameters=values)
+            state = _going_on(flow, values, run_it) if from_failed else run_it()
         for line in flow.last_cache.told() if flow.last_cache is not None else ():
             click.echo(line)
         failures = flow.failures()

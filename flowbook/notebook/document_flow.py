@@ -22,6 +22,7 @@ from flowbook.flows import Flow
 from flowbook.hints import may_fit
 from flowbook.notebook.apart import FROM_CACHE, IN_PROCESS, Apart, in_kernel
 from flowbook.notebook.cells import Made
+from flowbook.notebook.descriptors import are_taken, into
 from flowbook.notebook.documents import CodeCell, Document, read_document
 from flowbook.notebook.interpreter import Interpreter, line_of, words_of
 from flowbook.notebook.kept import KeptRun, take_back
@@ -36,7 +37,7 @@ from flowbook.tasks.base import Task
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowbook.engine.executors import DaskExecutor, Executor
     from flowbook.engine.flow_run import FlowRun
@@ -75,6 +76,7 @@ class DocumentRun:
         self.ended: dict[str, tuple[dt.datetime, dt.datetime]] = {}
         self.elsewhere: CellProcesses | None = None
         self.places: dict[str, str] = {}
+        self._made: dict[str, list[Made]] = {}
 
     def __reduce__(self) -> Any:
         """Stay here: a flow that a cell runs has our context, and sends it to its workers."""
@@ -94,9 +96,24 @@ class DocumentRun:
         """Return where the outputs of a cell go."""
         return Outputs()
 
+    def hand_on(self, names: Iterable[str]) -> Made:
+        """Return what a cell made, and let go of each value once another cell deletes its name or binds it anew."""
+        values = self.interpreter.namespace
+        made = Made((name, values[name]) for name in sorted(names) if name in values)
+        for name in made:
+            self._made.setdefault(name, []).append(made)
+        return made
+
+    def _replace(self, names: Iterable[str]) -> None:
+        for name in names:
+            for made in self._made.pop(name, ()):
+                made.replace(name)
+
     def run(self, cell: CodeCell, private: frozenset[str], given: Mapping[str, Any]) -> None:
         """Run one cell, and then set the parameters that were given."""
         __tracebackhide__ = True
+        names = cell.names
+        self._replace((names.writes | names.deletes) - private)
         made = self.outputs[cell.id] = self.new_outputs(cell)
         begun = dt.datetime.now(dt.timezone.utc)
         try:
@@ -122,7 +139,14 @@ class DocumentRun:
                 self.places[cell.id] = FROM_CACHE
             if not reason:
                 return
-        self.interpreter.run(cell, made, private)
+        with into(made) if self._starts_programs(cell) else contextlib.nullcontext():
+            self.interpreter.run(cell, made, private)
+
+    def _starts_programs(self, cell: CodeCell) -> bool:
+        if not are_taken():
+            return False
+        use = self.apart.uses[next(at for at, one in enumerate(self.document.cells) if one.id == cell.id)]
+        return "process" in use.effects or use.opaque is not None
 
 
 def _nothing() -> None:
@@ -169,16 +193,12 @@ class DocumentTask(Task):
             run.run(self.cell, self.private, given)
         if (place := run.places.get(self.cell.id)) is not None:
             ended = Cached if place == FROM_CACHE else Success
-            raise ENDRUN(ended(place, result=self._made(run)))  # the story says it
-        return self._made(run)
+            raise ENDRUN(ended(place, result=run.hand_on(self.produces)))  # the story says it
+        return run.hand_on(self.produces)
 
     def kept_state(self, run: DocumentRun) -> State:
         """Return the state of this task when its cell need not be run, since its names are there."""
-        return Success("Kept from the run before.", result=self._made(run))
-
-    def _made(self, run: DocumentRun) -> Made:
-        names = run.interpreter.namespace
-        return Made((name, names[name]) for name in sorted(self.produces) if name in names)
+        return Success("Kept from the run before.", result=run.hand_on(self.produces))
 
 
 class DocumentFlow(Flow):

@@ -33,7 +33,7 @@ from flowbook.notebook.cells import Overlay
 from flowbook.notebook.outputs import Outputs, collecting, current_outputs, take_clear, take_display
 from flowbook.notebook.refusals import refuse_exit, refuse_input, refusing
 from flowbook.notebook.surroundings import any_thread_for_sqlite
-from flowbook.sources import analyse
+from flowbook.sources import CellSyntaxError, analyse
 from flowbook.sources.notebook import HISTORY
 from flowbook.sources.trees import is_quiet, parsed
 
@@ -122,6 +122,9 @@ class Interpreter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_loop: Callable[[], object] = int  # nothing to stop
         self._carried = _own_settings()
+        self._context = contextvars.Context()
+        self._context_is_free = threading.Lock()
+        self._last: Any = ""  # what `_` was given for the last time
 
     @property
     def names(self) -> dict[str, Any]:
@@ -200,7 +203,8 @@ class Interpreter:
             try:
                 self._across_threads(self._run, cell, private)
             except BaseException as error:
-                outputs.error(type(error).__name__, words_of(error), self._traceback(error))
+                kind = "SyntaxError" if isinstance(error, CellSyntaxError) else type(error).__name__
+                outputs.error(kind, words_of(error), self._traceback(error))
                 if _draws(cell):
                     with contextlib.suppress(Exception):  # the error of the cell is the one to tell
                         self._show_figures()
@@ -313,8 +317,10 @@ class Interpreter:
         """Make `_`, `__`, `_3`, `_i` and the like what they are at this place in document order."""
         before = sorted(one for one in self._shown if one < number)
         values = [self._shown[one] for one in before[::-1]]
-        for name, value in zip(("_", "__", "___"), [*values, "", "", ""], strict=False):
-            self.namespace[name] = value
+        if self.namespace.get("_", self._last) is self._last:  # who binds it keeps it, in IPython too
+            for name, value in zip(("_", "__", "___"), [*values, "", "", ""], strict=False):
+                self.namespace[name] = value
+            self._last = self.namespace["_"]
         for one in before:
             self.namespace[f"_{one}"] = self._shown[one]
         texts = [self._sources.get(one, "") for one in range(number + 1)]
@@ -370,18 +376,29 @@ class Interpreter:
     def _across_threads(self, call: Callable[..., None], *arguments: Any) -> None:
         """Let cells on several threads find what earlier ones have set for their thread: in a kernel all have one.
 
-        Settings of `decimal` and numpy are context variables.
+        Settings of `decimal` and numpy are context variables. Cells that run one after another have one context, as in
+        a kernel, since what `ContextVar.set` returns is of use in its own context only; one that runs beside another
+        gets a copy.
         """
         __tracebackhide__ = True
-        context = contextvars.copy_context()
-        for variable, value in list(self._carried.items()):
-            context.run(variable.set, value)
-        before = dict(context.items())
+        is_ours = self._context_is_free.acquire(blocking=False)
+        context = self._context if is_ours else contextvars.copy_context()
         try:
-            context.run(call, *arguments)
+            for variable, value in [*(contextvars.copy_context() if is_ours else {}).items(), *self._carried.items()]:
+                if context.get(variable, context) is not value:
+                    context.run(variable.set, value)
+            before = dict(context.items())
+            try:
+                context.run(call, *arguments)
+            finally:
+                for variable, value in context.items():
+                    if before.get(variable, context) is not value:
+                        self._carried[variable] = value
+                for variable in before.keys() - set(context):  # taken back by its token
+                    self._carried.pop(variable, None)
         finally:
-            changed = {one: value for one, value in context.items() if one not in before or before[one] is not value}
-            self._carried.update(changed)
+            if is_ours:
+                self._context_is_free.release()
 
     def _capture(self, line: str, cell: str) -> None:
         """Run a cell and keep its outputs: ``%%capture [name] [--no-stdout] [--no-stderr] [--no-display]``."""

@@ -296,9 +296,10 @@ def _inputs(run: FlowRun, task: Task) -> Iterable[Item]:
             continue
         value = state.result
         with by_reference():
+            words = value.replaced.get(edge.key, "") if isinstance(value, Made) else ""
             if isinstance(value, Made) and edge.key in value:
                 value = value[edge.key]
-            text = MASK if _is_secret(edge.upstream_task, value) else preview(value) or _typed(value)
+            text = MASK if _is_secret(edge.upstream_task, value) else words or preview(value) or _typed(value)
         yield Item(edge.key, text, edge.upstream_task.name)
 
 
@@ -316,6 +317,7 @@ def _result(run: FlowRun, task: Task) -> str:
         value = state.result
         if isinstance(value, Made):
             lines = [f"{name} = {_long(one)}" for name, one in value.items()]
+            lines += [f"{name} was {words}, until another cell replaced it" for name, words in value.replaced.items()]
             return redact("\n".join(lines))[:_LONGEST]
         return redact(_long(value))[:_LONGEST]
 

@@ -31,6 +31,7 @@ class Outputs:
 
     Attributes:
         threads: those that the cell has started.
+        printed_past: asked for what programs have printed that the cell started, by stream, since the last time.
         count: the number in the prompt of the cell, None as long as it has none.
 
     """
@@ -39,6 +40,7 @@ class Outputs:
         self, echo: Callable[[str, str], None] | None = None, changed: Callable[[], object] | None = None
     ) -> None:
         self.threads: list[threading.Thread] = []
+        self.printed_past: Callable[[], list[tuple[str, str]]] | None = None
         self.count: int | None = None
         self._items: list[dict[str, Any]] = []
         # of the last item, a stream: what was written since its text was put together; a cell may write a million times
@@ -71,6 +73,17 @@ class Outputs:
         """Take what was written to "stdout" or "stderr"."""
         if not text:
             return
+        self.take_printed_past()
+        self._write(stream, text)
+
+    def take_printed_past(self) -> None:
+        """Take what programs have printed that the cell started: it came before what comes now."""
+        if self.printed_past is not None:
+            for stream, text in self.printed_past():
+                if text:
+                    self._write(stream, text)
+
+    def _write(self, stream: str, text: str) -> None:
         with self._lock:
             self._clear_if_asked()
             last = self._items[-1] if self._items else {}
@@ -89,6 +102,7 @@ class Outputs:
         display_id = (transient or {}).get("display_id")
         if display_id:
             item["transient"] = {"display_id": display_id}
+        self.take_printed_past()
         with self._lock:
             self._clear_if_asked()
             self._settled().append(item)
@@ -115,6 +129,7 @@ class Outputs:
     def result(self, data: dict[str, Any], metadata: dict[str, Any], count: int | None) -> None:
         """Take the value of the last expression."""
         item = {"output_type": "execute_result", "data": data, "metadata": metadata, "execution_count": count}
+        self.take_printed_past()
         with self._lock:
             self._clear_if_asked()
             self._settled().append(item)
@@ -122,6 +137,7 @@ class Outputs:
 
     def error(self, kind: str, words: str, traceback: list[str]) -> None:
         """Take the error in which the cell ended."""
+        self.take_printed_past()
         with self._lock:
             self._settled().append({"output_type": "error", "ename": kind, "evalue": words, "traceback": traceback})
         self.changed()

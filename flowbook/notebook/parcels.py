@@ -219,6 +219,7 @@ class _HomePacker(_Packer):
         tables = [*(value for value in objects.values() if not _is_array(value)), *self.indexes]
         self.memory = {_root(array) for value in (*objects.values(), *tables) for array in _arrays(value)}
         self.loose = self.memory - {_root(array) for value in tables for array in _arrays(value)}
+        self.made: dict[int, Any] = {}  # memory -> the array in which it has come by
         self.free: dict[int, Any] = {}  # arrays of tables that pandas copies before it changes them, by identity
 
     def persistent_id(self, value: Any) -> Any:
@@ -228,6 +229,9 @@ class _HomePacker(_Packer):
         if _is_array(value):
             if _root(value) in self.memory and id(value) not in self.free:
                 msg = "makes an array that shares memory with one it reads"
+                raise Stays(msg)
+            if id(value) not in self.free and self.made.setdefault(_root(value), value) is not value:
+                msg = "makes arrays that share memory with each other"
                 raise Stays(msg)
         elif _is_copied_on_write(value):
             arrays = _arrays(value)

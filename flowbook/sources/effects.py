@@ -35,7 +35,7 @@ _CHANGES = {
         """,
     "process": """
         os.chdir os.environ.update os.environ.setdefault os.environ.pop os.environ.clear os.putenv
-        os.unsetenv os.umask os.fork os.kill os.system os.popen os.exec os._exit os.abort os.nice os.setpgrp
+        os.unsetenv os.umask os.fork os.kill os.system os.popen os.write os.exec os._exit os.abort os.nice os.setpgrp
         signal subprocess sys.path.append sys.path.insert sys.path.extend sys.path.remove sys.path.pop
         sys.modules.pop sys.exit sys.setrecursionlimit sys.settrace sys.setprofile sys.path_hooks
         sys.meta_path sys.displayhook sys.excepthook atexit multiprocessing.set_start_method gc resource
