@@ -40,38 +40,6 @@ TABLE: list[tuple[str, list[str], set[str]]] = [
         ["import tool", "a = tool.guess(1)", "b = tool.guess(2)", "text = 'a.txt'"],
         {"0-1 data tool", "0-2 data tool"},
     ),
-    (
-        "cells that time themselves do not wait for each other",
-        ["import time", "t = time.time(); a = time.time() - t", "s = time.time(); b = time.time() - s"],
-        {"0-1 data time", "0-2 data time"},
-    ),
-    (
-        "what stands between two looks at a clock stays there",
-        ["import time", "t = time.time()", "a = 1", "b = time.time() - t"],
-        {"0-1 data time", "1-2 order", "0-3 data time", "1-3 data t", "2-3 order"},
-    ),
-    (
-        "a function that was given on is called by who keeps it, and by nobody else",
-        [
-            "k = 1",
-            "def f(): return k",
-            "kept = []",
-            "def keep(g): kept.append(g)",
-            "said = [keep(f), 2]",
-            "kept",
-            "said",
-        ],
-        {
-            "0-4 data k",
-            "1-4 data f",
-            "2-4 data kept",
-            "3-4 data keep",
-            "0-5 data k",
-            "4-5 order kept",
-            "2-5 data kept",
-            "4-6 data said",
-        },
-    ),
     ("annotations in a class are read", ["class A: pass", "class B:\n    a: A\n    b: int = 1"], {"0-1 data A"}),
     (
         "what a cache tells is another answer after each call",

@@ -130,9 +130,9 @@ class CellNames:
     * `calls`: calls of what other cells define; `passed`: what `may_mutate` holds only because of them;
       `assumed`: names taken for well-known modules by their spelling (`np`); `trusted`: (name, attribute) pairs
       taken as harmless by the attribute's name. `shallow`: what of `mutates` keeps its elements as they are.
-      `patches`: names of which it sets an attribute; `scene`: "replaces" (what all cells use unseen, such as
-      `sys.stdout`), "hands on" (`globals` and its like), "enters" and "leaves" (a context that goes on below).
-      `objects`: see `Objects`.
+      `patches`: names of which it sets an attribute; `scene`: what goes on below: "replaces sys.stdout" (or
+      something else that all cells use unseen), "hands on" (`globals` and its like), "enters" and "leaves" (a context),
+      "forgets" (any name may stand for any object now). `objects`: see `Objects`.
 
     >>> from flowbook.sources import analyse
     >>> names = analyse("total += price * count")

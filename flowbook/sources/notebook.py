@@ -76,6 +76,7 @@ class Notebook:
         self.consumable: set[int] = set()
         self.heard: set[int] = set()  # what log lines are written into
         self.clocked: dict[int, int] = {}  # what came from a clock -> the cell that looked at it
+        self.replaced: set[str] = set()  # what stands where something else was that every cell uses
         self.in_order = ""  # why cells stay as they stand, until further notice
         self.modules: dict[str, str] = {}
         self.written = {name for cell in cells for name in cell.writes | cell.maybe_writes | cell.deletes}
@@ -135,13 +136,14 @@ class Notebook:
         """Keep cells as they stand while something is in force that every cell feels."""
         if uses.opaque is None and self.in_order:
             uses.opaque = self.in_order
+        self.replaced ^= {word for word in cell.scene if word.startswith("replaces ")}
         if "hands on" in cell.scene or self.in_order == _HANDED_ON:
             self.in_order = _HANDED_ON
-        elif "replaces" in cell.scene:
-            self.in_order = "" if self.in_order == _REPLACED else _REPLACED
+        elif self.replaced:
+            self.in_order = _REPLACED
         elif "enters" in cell.scene:
             self.in_order = _ENTERED
-        elif "leaves" in cell.scene and self.in_order == _ENTERED:
+        elif self.in_order == _REPLACED or "leaves" in cell.scene:
             self.in_order = ""
 
     def _patch(self, cell: CellNames, uses: Uses) -> None:

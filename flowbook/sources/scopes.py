@@ -318,7 +318,7 @@ class Scope:
     def replace(self, path: str) -> None:
         """Note that another value is put where a dotted path leads."""
         if is_everybodys(path):
-            self.scene.add("replaces")
+            self.scene ^= {f"replaces {path}"}  # the second time in a cell puts back what was there
             self.refuse(f"replaces {path}, which every cell uses unseen", apart=True)
         elif (found := effect_of(path)) is not None:
             self.touch(found[0])
