@@ -31,7 +31,7 @@ from flowbook.view.preview import preview
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import CodeType
 
 __all__ = ["CellTask", "Made", "Overlay", "TaskCell", "flow_of", "names_of", "run_code"]
@@ -262,6 +262,14 @@ def _finish(coroutine: Any) -> Any:
         return pool.submit(asyncio.run, coroutine).result()
 
 
+class CellFlow(Flow):
+    """A flow of task cells: where there is a choice, the upper one runs first."""
+
+    def _order(self) -> Mapping[Task, int]:
+        cells = [task for task in self.nodes if isinstance(task, CellTask)]
+        return {task: place for place, task in enumerate(cells)}
+
+
 def flow_of(
     name: str,
     cells: Sequence[TaskCell],
@@ -283,7 +291,7 @@ def flow_of(
 
     """
     settings = settings or Settings()
-    flow = Flow(name, **settings.options)
+    flow = CellFlow(name, **settings.options)
     parameters = {key: flow.add_task(parameter) for key, parameter in settings.parameters.items()}
     first = settings.read()
     read = [*first, *(cell.names for cell in cells)]

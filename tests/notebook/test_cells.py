@@ -159,3 +159,17 @@ def test_a_semicolon_before_a_comment_keeps_the_value_from_being_shown(capsys: p
     run_code("1 + 1;  # not shown", "<cell>", {})
     run_code("'a;'  # ;", "<cell>", {})
     assert capsys.readouterr().out == "'a;'\n"
+
+
+@pytest.mark.parametrize("executor", ["local", "threads"])
+def test_of_cells_that_may_run_the_upper_one_runs_first(notebook: Notebook, executor: str) -> None:
+    notebook.put(cell("load", "a = 1"))
+    notebook.put(cell("use", "b = a"))
+    notebook.put(cell("other", "c = 3"))
+    assert ("use", "other", None) not in edges(notebook)
+    for _ in range(20):
+        flow = notebook.flow()
+        assert flow.run(show=False, executor=executor).is_successful()
+        assert flow.last_run is not None
+        begun = [event.task for event in flow.last_run.events if event.state == "Running" and event.task]
+        assert begun == ["load", "use", "other"]
