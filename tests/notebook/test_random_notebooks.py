@@ -13,6 +13,7 @@ import pytest
 from flowbook import Flow
 from flowbook.notebook.apart import IN_PROCESS
 from flowbook.notebook.document_flow import DocumentFlow
+from tests.notebook.random_functions import cells_of as functions_of
 from tests.notebook.random_notebooks import cells_of, shape
 from tests.notebook.test_documents import AT_THE_END, run_line, words, written
 from tests.notebook.test_real_notebooks import AnyOrder, looks
@@ -36,6 +37,19 @@ def test_no_order_makes_a_difference(seed: int, tmp_path: Path) -> None:
     expected = result(flow, "local")
     for number in range(4):
         assert result(flow, AnyOrder(random.Random(number))) == expected
+
+
+@pytest.mark.parametrize("seed", range(2 * COUNT))
+def test_functions_that_something_keeps_are_called_as_they_are_at_that_place(seed: int, tmp_path: Path) -> None:
+    class Last(random.Random):
+        def randrange(self, start: int, *_more: Any) -> int:
+            return start - 1
+
+    flow = Flow.from_notebook(written(tmp_path / "functions.ipynb", functions_of(seed)))
+    expected = result(flow, "local")
+    assert not expected[3]
+    for chance in (Last(), random.Random(seed)):
+        assert result(flow, AnyOrder(chance)) == expected
 
 
 def test_nobody_can_tell_which_cells_ran_in_processes(tmp_path: Path) -> None:
