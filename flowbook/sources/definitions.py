@@ -286,7 +286,8 @@ def summary(scope: Definitions, parameters: tuple[str, ...], *, generator: bool,
         calls=tuple(scope.calls),
         passed=frozenset(by_call - own),
         gives=frozenset(given),
-        keeps=not defaults.isdisjoint(
+        keeps=any(token in scope.inner for token, _ in scope.changed)  # a wrapper that counts its calls
+        or not defaults.isdisjoint(
             sure
             | maybe
             | by_call

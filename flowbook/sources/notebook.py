@@ -245,7 +245,7 @@ class Notebook:
                 names += self._changed(method, [(0, root), *arguments])
         else:
             uses.hints.add("random")
-            if (rest or tokens) and not bodies:
+            if (rest or tokens) and (not bodies or any(body.keeps for _, body in self._leads_to(tokens))):
                 names.append(root)
         for name in names:
             uses.may.setdefault(name, reason.format(name))

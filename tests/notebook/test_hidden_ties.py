@@ -123,6 +123,17 @@ TIES: dict[str, list[str]] = {
         "C.up()",
         "print(C.n)",
     ],
+    "a wrapper counts its calls": [
+        (
+            "def counted(f):\n    def wrapper():\n        wrapper.calls += 1\n        return f()\n"
+            "    wrapper.calls = 0\n    return wrapper"
+        ),
+        "@counted\ndef hello(): return 'hello'",
+        "hello()",
+        "n = hello.calls",
+        "hello()",
+        "print(n, hello.calls)",
+    ],
     "a property moves on": [
         (
             "class L:\n    def __init__(self): self.n = 0\n    @property\n    def tick(self):\n        self.n += 1\n"
