@@ -171,7 +171,15 @@ class Feed:
         """Return the look of every node."""
         with self._lock:
             self.advance()
-            return Snapshot(self.run, self.seq, at, self.flow, [self._look(node) for node in range(len(self._nodes))])
+            return self._standing(at)
+
+    def _standing(self, at: float) -> Snapshot:
+        return Snapshot(self.run, self.seq, at, self.flow, [self._look(node) for node in range(len(self._nodes))])
+
+    def caught_up(self, at: float) -> tuple[Changes | None, Snapshot]:
+        """Return the changes since the last call, and the snapshot that the next changes go on from."""
+        with self._lock:
+            return self.changes(at), self._standing(at)
 
     def changes(self, at: float) -> Changes | None:
         """Return the looks that changed since the last call, or None when none did."""

@@ -220,7 +220,8 @@ function foldSnapshot(model: Model, snapshot: Snapshot, now: number): Model {
 function foldChanges(model: Model, changes: Changes, now: number): Fold {
   if (!isOurs(model, changes.run)) return { model, ask: false };
   if (model.seq !== null && changes.seq <= model.seq) return { model, ask: false }; // seen in a snapshot already
-  if (changes.since !== model.seq) return missed(model, now);
+  // They tell all of each node that changed, so that it does no harm to be told of some changes again.
+  if (model.seq === null || changes.since > model.seq) return missed(model, now);
   const looks = new Map(model.looks);
   const counts = new Map(model.counts);
   for (const look of changes.nodes) {

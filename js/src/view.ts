@@ -48,8 +48,11 @@ const TICK = 200;
 export interface View {
   /** Take the bundle of the output again; a running picture is never turned back by an older one. */
   update(bundle: Bundle): void;
-  /** Listen to another channel, or to none; `run` is the one it tells of, when that is not what is shown. */
-  connect(channel: Channel | null, run?: string): void;
+  /**
+   * Listen to another channel, or to none; `run` is the one it tells of, when that is not what is shown. `known`: the host's
+   * fold of all that this channel has told until now, so that nothing needs to be asked for.
+   */
+  connect(channel: Channel | null, run?: string, known?: Model): void;
   /** Choose a node, or none, on behalf of the host: it is brought into sight, and the host is not told. */
   select(node: number | null): void;
   /** What a host should save of a run that has ended, or null while there is nothing better than its bundle. */
@@ -108,6 +111,8 @@ class LiveView implements View {
   private hasSpoken = false;
   /** The run that the channel tells of, if the host said so. */
   private wanted = "";
+  /** What the host knows of the run that is connected to, until its channel has said how it is. */
+  private known: Model | null = null;
   /** The host has chosen; it need not be told. */
   private isTold = false;
   /** The channel could not be opened in reasonable time: a kernel without subshells is busy with a cell. */
@@ -170,12 +175,13 @@ class LiveView implements View {
     this.paint();
   }
 
-  connect(channel: Channel | null, run = ""): void {
+  connect(channel: Channel | null, run = "", known: Model | null = null): void {
     this.stopListening();
     this.channel = channel;
     this.wanted = run;
     this.status = "none";
     this.hasSpoken = false;
+    this.known = known;
     this.stopListening =
       channel?.listen({ hear: (message) => this.hear(message), turn: (status) => this.turn(status) }) ??
       (() => undefined);
@@ -228,9 +234,17 @@ class LiveView implements View {
     this.status = status;
     this.hasSpoken = false;
     this.isDeaf = false;
+    if (this.known !== null) this.takeKnown(this.known, status);
     if (status === "open") this.askUntilAnswered(FIRST_PATIENCE);
     if (status === "opening") setTimeout(() => this.despair(), ANSWER_TIME);
     this.schedule();
+  }
+
+  /** A picture of hundreds of tasks is half a megabyte; what the host has of it is not sent a second time. */
+  private takeKnown(known: Model, status: Status): void {
+    this.known = null;
+    this.model = known;
+    this.hasSpoken = status === "open" && known.seq !== null;
   }
 
   private despair(): void {
