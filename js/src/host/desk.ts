@@ -72,7 +72,9 @@ export class NotebookDesk implements Desk {
   private basis: Basis | null = null;
   private cells: NotebookModel | null = null;
   private told = "";
-  private telling: { timer: ReturnType<typeof setTimeout>; readonly since: number } | null = null;
+  private telling: ReturnType<typeof setTimeout> | null = null;
+  /** When the document changed first since it was told, and when last. */
+  private readonly typed = { first: 0, last: 0 };
   private question = 0;
   /** A person asked on this page to see this notebook as a flow. */
   private isAsked = false;
@@ -214,7 +216,7 @@ export class NotebookDesk implements Desk {
     this.outputs.dispose();
     for (const turn of this.ears) turn.forget();
     this.ears.clear();
-    if (this.telling !== null) clearTimeout(this.telling.timer);
+    if (this.telling !== null) clearTimeout(this.telling);
     this.panel.sessionContext.kernelChanged.disconnect(this.onKernel);
     this.panel.content.modelChanged.disconnect(this.onModel);
     this.panel.content.activeCellChanged.disconnect(this.onActiveCell);
@@ -345,16 +347,21 @@ export class NotebookDesk implements Desk {
   /** Something in the notebook changed, an output perhaps: look at it when the person pauses. */
   private readonly onContent = (): void => {
     if (this.status !== "on" && this.status !== "opening") return;
-    const now = Date.now();
-    const since = this.telling?.since ?? now;
-    if (this.telling !== null) clearTimeout(this.telling.timer);
-    const timer = setTimeout(() => this.tell(false), Math.max(0, Math.min(TYPING, since + TYPED - now)));
-    this.telling = { timer, since };
+    this.typed.last = Date.now();
+    if (this.telling !== null) return; // a run changes hundreds of cells: no timer is set anew for each of them
+    this.typed.first = this.typed.last;
+    this.telling = setTimeout(this.tellWhenQuiet, TYPING);
+  };
+
+  private readonly tellWhenQuiet = (): void => {
+    const due = Math.min(this.typed.last + TYPING, this.typed.first + TYPED) - Date.now();
+    if (due <= 0) this.tell(false);
+    else this.telling = setTimeout(this.tellWhenQuiet, due);
   };
 
   /** Tell the kernel the document: if it changed, or in any case. The answer is the look of all of it. */
   private tell(inAnyCase: boolean): void {
-    if (this.telling !== null) clearTimeout(this.telling.timer);
+    if (this.telling !== null) clearTimeout(this.telling);
     this.telling = null;
     if (this.cells === null || this.link === null || this.panel.isDisposed) return;
     const document = documentOf(this.title, this.cells.cells, this.basis);
