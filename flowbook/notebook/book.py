@@ -463,11 +463,11 @@ class Notebook:
             return {}
         plan, places = self._plan(name)
         kept = {task.cell.id for task in self._fresh(self.flow(name)) if isinstance(task, CellTask)}
-        left, changes = self._left_in(plan, places), {}
+        left, changes, serials = self._left_in(plan, places), {}, {}
         for cell in cells:
             known, place = self._ended.get(cell.id), places[cell.id]
             if known is not None and has_begun(known):
-                changes[place] = known.changes
+                changes[place], serials[place] = known.changes, known.serial
                 if word := overtaken(known, left):
                     plan.add(place, f"{word} was changed by something that is not in the flow any more")
             if cell.id not in kept:
@@ -476,7 +476,7 @@ class Notebook:
                 plan.add(place, known.doubt)
             elif cell.id == to:
                 plan.add(place, "it was asked for")
-        plan.changes = changes
+        plan.changes, plan.serials = changes, serials
         plan.follow()
         return {cell.id: plan.reasons[places[cell.id]] for cell in cells if places[cell.id] in plan.reasons}
 

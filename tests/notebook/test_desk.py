@@ -170,6 +170,60 @@ def test_a_cell_that_a_person_runs_by_hand_counts(page: Page, shell: Interactive
     assert states(page.order(from_failed=True)) == {"a": "Success", "b": "Success"}
 
 
+def test_all_cells_run_by_hand_in_their_order_leave_nothing_to_run(page: Page, shell: InteractiveShell) -> None:
+    cells = [
+        "import random",
+        "x = []",
+        "x.append(1)",
+        "random.seed(3)",
+        "a = random.random()",
+        "b = random.random()",
+        "eval('1 + 1')",
+        "y = len(x)",
+    ]
+    page.show(*cells)
+
+    def run_all(*order: int) -> None:
+        for place in order:
+            result = shell.run_cell(cells[place], store_history=True, cell_id=chr(97 + place))
+            result.raise_error()
+
+    def left() -> dict[str, str]:
+        return {cell.cell: cell.again for cell in page.look().cells if cell.again}
+
+    for _ in range(2):
+        run_all(*range(8))
+        assert left() == {}
+    page.order()
+    assert left() == {}
+    run_all(*range(8))
+    assert left() == {}
+    run_all(2)  # x has a second 1 in it now
+    assert {"b", "c", "h"} <= left().keys()
+    run_all(*range(8))
+    assert left() == {}
+    run_all(5)  # another random number than after the one of the cell before
+    assert {"e", "f"} <= left().keys()
+
+
+def test_a_cell_that_failed_by_hand_after_a_run_is_shown_so_and_not_as_it_was_in_the_run(
+    page: Page, shell: InteractiveShell
+) -> None:
+    cells = ["x = 1", "y = 2 / x"]
+    page.show(*cells)
+    assert page.order().bundle is None
+    shell.user_ns["x"] = 0
+    shell.run_cell(cells[1], store_history=True, cell_id="b")
+    look = page.look()
+    assert of(look, "b").state == "Failed"
+    assert of(look, "b").message == "Run by hand: ZeroDivisionError: division by zero"
+    assert look.bundle is not None, "the picture of the run shows something else"
+    assert [node.state for node in look.bundle.snapshot.nodes] == ["Success", "Failed"]
+    shell.user_ns["x"] = 1
+    shell.run_cell(cells[1], store_history=True, cell_id="b")
+    assert page.look().bundle is None
+
+
 def test_parameters_are_a_form_and_its_values_stand_until_others_are_given(page: Page, shell: InteractiveShell) -> None:
     tags = {0: ("parameters",)}
     cells = ("days = 7\nmode = 'fast'", "y = days * 2")
