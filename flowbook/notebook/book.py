@@ -14,7 +14,7 @@ from flowbook.hashing import token
 from flowbook.notebook.again import Again
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.locking import alone
-from flowbook.notebook.settings import Settings, read_settings
+from flowbook.notebook.settings import Settings, only_names_parameters, read_settings
 from flowbook.notebook.shelf import Shelf
 from flowbook.notebook.traces import Traces, has_begun, overtaken, reached
 from flowbook.notebook.versions import Problem, problems
@@ -152,6 +152,16 @@ class Notebook:
             if not parameter.required:
                 self.namespace[name] = parameter.default
         return said
+
+    @alone
+    def announce(self, flow: str, code: str) -> None:
+        """Take the parameters of a ``%%flow`` cell that has not run yet, so that a form can ask for them.
+
+        Only a cell that does nothing but name parameters with plain values is read; no name is set.
+        """
+        if not self.settings(flow).code and only_names_parameters(code):
+            with contextlib.suppress(FlowError):
+                self._settings[flow] = read_settings(flow, code, {})
 
     @alone
     def forget(self, name: str, flow: str = DEFAULT_FLOW) -> None:

@@ -633,3 +633,36 @@ def test_a_flow_of_functions_keeps_the_values_that_are_not_changed(page: Page) -
 def test_orders_that_are_none_are_refused_in_words(page: Page) -> None:
     with pytest.raises(ProtocolError, match="orders lacks"):
         desks.run_orders('{"to": ""}')
+
+
+def test_task_cells_that_are_asked_for_where_there_are_none_are_told_to_be_missing(page: Page) -> None:
+    hub.viewings.clear()  # of other tests
+    cells = ["x = 1", "y = x + 1"]
+    page.show(*cells)
+    page.order()
+    look = page.show(*cells, basis="tasks")
+    assert (look.basis, look.run, {cell.role for cell in look.cells}) == ("tasks", "", {"outside"})
+    with pytest.raises(FlowError, match="no cells to run"):
+        page.order()
+    none = page.show(*cells, basis="nothing")
+    assert (none.basis, none.run) == ("nothing", ""), "a run of cells is none of functions"
+    assert states(page.show(*cells)) == {"a": "Success", "b": "Success"}
+
+
+def test_the_form_is_there_before_the_settings_have_run_and_nothing_is_run_for_it(
+    page: Page, shell: InteractiveShell
+) -> None:
+    settings = '%%flow\nParameter("days", default=7)'
+    look = page.show(settings, "%%task double\ntwice = 2 * days", basis="tasks")
+    assert [(field.name, field.kind, field.value) for field in look.fields] == [("days", "integer", "7")]
+    assert "days" not in shell.user_ns
+    page.order(parameters={"days": "21"})
+    assert shell.user_ns["twice"] == 42
+
+
+def test_settings_that_run_code_of_a_person_wait_until_the_flow_runs(page: Page, shell: InteractiveShell) -> None:
+    asked: list[int] = []
+    shell.user_ns["asked"] = asked
+    settings = '%%flow\nParameter("days", default=asked.append(1) or 7)'
+    look = page.show(settings, "%%task double\ntwice = 2 * days", basis="tasks")
+    assert (look.fields, asked) == ((), [])
