@@ -166,12 +166,15 @@ class Desk:
             self.live.see(asked.name, asked.cells)
             return "document"
         self.tasks.see(asked.cells)
-        return "tasks" if self.tasks.has_any() else "nothing"
+        if self.tasks.has_any():
+            return "tasks"
+        # who asks for task cells where nothing is a flow is told that there are none
+        return "tasks" if asked.basis == "tasks" and self._latest() is None else "nothing"
 
     def _latest(self) -> FlowRun | None:
-        """Return the latest run that is, or was, shown in this kernel."""
+        """Return the latest run of a flow of functions that is, or was, shown in this kernel."""
         found = [viewing.run for viewing in list(hub.viewings.values())]
-        return next((run for run in reversed(found) if run is not None), None)
+        return next((run for run in reversed(found) if run is not None and not _is_of_cells(run)), None)
 
     def _details(self, asked: AskTask) -> TaskDetails | None:
         viewing = hub.viewings.get(asked.run)
@@ -319,6 +322,11 @@ def _cell_of(shell: Any) -> str:
     kernel = getattr(shell, "kernel", None)
     parent = kernel.get_parent("shell") if kernel is not None else {}
     return str(parent.get("metadata", {}).get("cellId") or "")
+
+def _is_of_cells(run: FlowRun) -> bool:
+    """Tell whether a flow was made of the notebook's cells."""
+    return any(getattr(task, "cell_id", "") for task in run.runner.plan.tasks)
+
 
 
 def _read(flow: Flow, texts: Mapping[str, str], chosen: Callable[[str], Any]) -> dict[str, Any]:
