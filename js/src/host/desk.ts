@@ -25,7 +25,7 @@ import { documentOf, idOf, mentionsFlowbook } from "./cells";
 import { type KernelLink, linkTo } from "./link";
 import { OutputsWriter } from "./outputs";
 import { recall, remember } from "./remembered";
-import { inRun, nodeOf, notRun, shownAs } from "./standing";
+import { inRun, nodeOf, notRun, ranByHand, shownAs } from "./standing";
 
 /** A document is told when nobody has typed for this many milliseconds, and at the latest after the second number. */
 const TYPING = 300;
@@ -441,13 +441,17 @@ export class NotebookDesk implements Desk {
     const { look, chosen } = this;
     if (chosen === null || look === null) return;
     const node = inRun(this.state, chosen);
-    if (node === null) this.details = notRun(this.state, chosen, (cell) => this.cellModel(cell)?.sharedModel.getSource());
+    const source = (cell: string): string | undefined => this.cellModel(cell)?.sharedModel.getSource();
+    const byHand = ranByHand(this.state, chosen, source);
+    if (byHand !== null) this.details = byHand;
+    else if (node === null) this.details = notRun(this.state, chosen, source);
     else this.channelOfAll()?.send({ type: "ask-task", run: look.run, node });
   }
 
   private hearDetails(details: TaskDetails): void {
     const { look, chosen } = this;
     if (look === null || chosen === null || details.run !== look.run || details.node !== inRun(this.state, chosen)) return;
+    if (ranByHand(this.state, chosen, () => "") !== null) return; // it was run by hand while the kernel answered
     this.details = { ...details, node: chosen, cause: shownAs(this.state, details.cause) ?? -1 };
     this.news();
   }
