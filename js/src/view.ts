@@ -8,6 +8,7 @@
 import type { Channel, Status } from "./channel";
 import { ChildrenList, MOST_ROWS } from "./children";
 import { Details } from "./details";
+import { CALM, followed, LEFT_ALONE } from "./follow";
 import type { Box } from "./geometry";
 import { Header, type Situation } from "./header";
 import { STYLE } from "./look";
@@ -113,6 +114,9 @@ class LiveView implements View {
   private wanted = "";
   /** What the host knows of the run that is connected to, until its channel has said how it is. */
   private known: Model | null = null;
+  /** The run whose end the picture has followed to, and when it was moved by itself last. */
+  private ended = "";
+  private moved = 0;
   /** The host has chosen; it need not be told. */
   private isTold = false;
   /** The channel could not be opened in reasonable time: a kernel without subshells is busy with a cell. */
@@ -139,7 +143,10 @@ class LiveView implements View {
     this.stage = new Stage(page, (sight, scale) => this.onStage(sight, scale), around !== null);
     this.root.toggleAttribute("data-bare", around !== null);
     const moves = {
-      reveal: (box: Box) => this.stage.reveal(box),
+      reveal: (box: Box) => {
+        this.stage.touch();
+        this.stage.reveal(box);
+      },
       choose: (node: number | null) => this.choose(node),
       enter: (node: number) => (around === null ? this.children.enter() : around.open(node)),
       zoom: (factor: number) => this.stage.zoomBy(factor),
@@ -342,7 +349,21 @@ class LiveView implements View {
     if (this.around === null) this.details.paint(model, now());
     this.children.paint(model, now());
     this.paintWords();
+    this.follow();
     this.keepTicking();
+  }
+
+  /** Keep what runs in sight, and show what failed when the run ends; somebody who moves the picture is not disturbed. */
+  private follow(): void {
+    const { model, painter } = this;
+    if (this.around === null || painter === null || model.seq === null) return;
+    const end = isOver(model.flow) ? (model.picture?.run ?? "") : "";
+    const isDone = end !== "" && end === this.ended;
+    if (isDone || now() < this.stage.touched + LEFT_ALONE || (end === "" && now() < this.moved + CALM)) return;
+    this.ended = end;
+    this.moved = now();
+    const box = followed(model, painter.boxes, this.stage.seen);
+    if (box !== null) this.stage.reveal(box);
   }
 
   private adopt(picture: Picture | null): void {
