@@ -193,8 +193,10 @@ export class TaskTable {
     this.chosen = chosen;
     if (chosen !== this.asked) this.asked = null;
     // What was chosen here comes back a frame later, when the keyboard may stand elsewhere already.
-    if (line === undefined || line.row.key === this.stood || chosen === this.asked) return;
-    this.stand(line.row.key);
+    if (line === undefined) return;
+    const isStood = line.row.key === this.stood;
+    if (!isStood && chosen === this.asked) return;
+    if (!isStood) this.stand(line.row.key);
     // The inspector that opens now leaves the list less room; and rows never seen may turn out taller than thought.
     requestAnimationFrame(() => {
       this.show(line.element);
