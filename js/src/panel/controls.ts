@@ -34,8 +34,17 @@ export interface Bar {
   readonly counts: Readonly<Record<Family, number>> | null;
 }
 
-/** `isStarting`: our orders are with the kernel, and the run that they make is not known yet. */
-export function barOf(state: DeskState, rows: readonly Row[], chosen: Row | undefined, now: number, isStarting = false): Bar {
+/** What only the panel knows. */
+export interface Around {
+  readonly chosen?: Row | undefined;
+  /** Our orders are with the kernel, and the run that they make is not known yet. */
+  readonly isStarting?: boolean;
+  /** The parameters for which another value is typed than the last run had. */
+  readonly edited?: readonly string[];
+}
+
+export function barOf(state: DeskState, rows: readonly Row[], now: number, around: Around = {}): Bar {
+  const { chosen, isStarting = false, edited = [] } = around;
   const live = isLive(state);
   const standing = live ? running(state) : resting(isStarting, rows);
   const buttons = live ? whileRunning(state) : whileResting(state, rows, chosen);
@@ -46,8 +55,15 @@ export function barOf(state: DeskState, rows: readonly Row[], chosen: Row | unde
     ...standing,
     elapsed: elapsedOf(state, now),
     buttons,
-    said: [state.said, request].filter(Boolean).join(" ") || sentence,
+    said: [state.said, request, live || isStarting ? "" : valuesText(rows, edited)].filter(Boolean).join(" ") || sentence,
   };
+}
+
+/** That what is shown is from other values than those in the form; nothing is wrong with it, so no mark is changed. */
+function valuesText(rows: readonly Row[], edited: readonly string[]): string {
+  if (edited.length === 0 || !rows.some((row) => row.look.state !== "" && row.cell !== "")) return "";
+  const names = edited.map(clean).join(", ");
+  return edited.length === 1 ? `Not run with this ${names} yet: results are from another value.` : `Not run with these values yet: ${names}.`;
 }
 
 function running(state: DeskState): Pick<Bar, "state" | "family" | "progress" | "counts"> {
