@@ -173,9 +173,24 @@ export function familyOf(state: string): Family {
 }
 
 /** Whether a task run in this state has ended. */
-export function isDone(state: string): boolean {
+export function hasEnded(state: string): boolean {
   const family = familyOf(state);
   return family === "good" || family === "bad" || state === "Skipped" || state === "Cancelled";
+}
+
+/** Whether it counts as done: it has ended, and was not kept from running by a failure or a cancel. */
+export function isDone(state: string): boolean {
+  return hasEnded(state) && state !== "TriggerFailed" && state !== "Cancelled";
+}
+
+/** How many of a flow's task runs are done, and how many there are. */
+export function doneOf(model: Model): readonly [number, number] {
+  let [done, total] = [0, 0];
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return [done, total];
 }
 
 /** Own properties only: the word may come from a saved file and be `constructor`. */

@@ -192,7 +192,7 @@ test("somebody who has never seen a flow is told what it is, and that nothing ru
   assert.equal(emptyOf(desk(notebook([], { basis: "nothing" })))?.button?.label, "Show as flow");
   const run = desk(notebook([], { basis: "nothing", run: "run-1" }), modelOf([], runLook("Success", { started: 1, ended: 2 })));
   assert.equal(emptyOf(run), null, "a run that a cell has started is shown");
-  const names = (state: DeskState): string[] => barOf(state, rowsOf(state), undefined, 0).buttons.map((button) => button.name);
+  const names = (state: DeskState): string[] => barOf(state, rowsOf(state), 0).buttons.map((button) => button.name);
   assert.deepEqual(names(run), ["run"]);
   const failed = desk(notebook([], { basis: "nothing", run: "run-1" }), modelOf([], runLook("Failed", { started: 1, ended: 2 })));
   assert.deepEqual(names(failed), ["run", "resume-failed"], "it goes on where it failed");

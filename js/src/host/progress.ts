@@ -1,7 +1,7 @@
 /** How far the run of a notebook is, in little: in the notebook's tool bar and in the status bar. */
 
 import { FAMILIES, type Family } from "../look";
-import { familyCounts, glyphOf, isDone, type Model } from "../model";
+import { doneOf, familyCounts, glyphOf, type Model } from "../model";
 import { clean } from "../measure";
 import { standOf } from "../panel/controls";
 import { RowBook } from "../panel/rows";
@@ -39,7 +39,9 @@ function saidOf(desk: NotebookDesk): Said | null {
   const stand = standOf(book.read(state));
   if (stand === null) return null;
   const { glyph, counts, done, total, missed, word } = stand;
-  return { glyph, share: `${done}/${total}`, bad: counts.bad - missed, counts, title: `${word}, ${done} of ${total} done` };
+  const bad = counts.bad - missed;
+  const rest = `${bad > 0 ? `, ${bad} failed` : ""}${missed > 0 ? `, ${missed} not run` : ""}`;
+  return { glyph, share: `${done}/${total}`, bad, counts, title: `${word}, ${done} of ${total} done${rest}` };
 }
 
 /** "flow ▶ 7/12 ✗1": what goes on, how much of it has ended, and how much of that badly. "" where no flow is. */
@@ -53,12 +55,7 @@ export function statusText(desk: NotebookDesk | null): string {
 
 /** "7/12" */
 export function share(model: Model): string {
-  let [done, total] = [0, 0];
-  for (const [state, count] of model.counts) {
-    total += count;
-    if (isDone(state)) done += count;
-  }
-  return `${done}/${total}`;
+  return doneOf(model).join("/");
 }
 
 type WidgetClass = new () => LuminoWidget;

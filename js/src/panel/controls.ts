@@ -1,7 +1,7 @@
 /** What the run bar says and which buttons it has. Pure. */
 
 import { clean } from "../measure";
-import { familyCounts, familyOf, glyphOf, isDone, kernelTime, type Model } from "../model";
+import { doneOf, familyCounts, familyOf, glyphOf, isDone, kernelTime } from "../model";
 import type { Family } from "../look";
 import { countdown, duration, requestText } from "../words";
 import type { DeskState } from "./desk";
@@ -72,15 +72,6 @@ function running(state: DeskState): Pick<Bar, "state" | "family" | "progress" | 
   const counts = familyCounts(model);
   const missed = model.counts.get("TriggerFailed") ?? 0;
   return { state: `${glyphOf(word)} ${word}`, family: familyOf(word), progress: progressText(doneOf(model), counts, missed), counts };
-}
-
-function doneOf(model: Model): readonly [number, number] {
-  let [done, total] = [0, 0];
-  for (const [state, count] of model.counts) {
-    total += count;
-    if (isDone(state)) done += count;
-  }
-  return [done, total];
 }
 
 /** How the rows stand while nothing runs: cells may have been run one by one, so the rows are counted, not the run. */
