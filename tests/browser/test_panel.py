@@ -233,6 +233,22 @@ def test_a_changed_value_says_that_results_are_from_another_one(open_panel: Open
     expect(note).to_be_hidden()
 
 
+def test_a_chosen_row_stays_in_sight_when_the_form_opens(open_panel: OpenPanel) -> None:
+    page = open_panel(400, 900, at="failed", choose=11, n=12, tall=3, fields=1)
+    row = page.locator(".fp-row[aria-selected='true']")
+    expect(row).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    form = page.locator(".fp-form")
+    form.evaluate("form => { form.open = false; }")
+    page.wait_for_timeout(200)
+    form.evaluate("form => { form.open = true; }")
+    page.wait_for_timeout(200)
+    hidden = row.evaluate(
+        "row => row.getBoundingClientRect().bottom - row.closest('.fp-grid').getBoundingClientRect().bottom"
+    )
+    assert hidden <= 0.5
+
+
 @pytest.mark.parametrize("width", [280, 400])
 def test_the_picture_follows_what_runs_and_ends_at_what_failed(open_panel: OpenPanel, width: int) -> None:
     page = open_panel(width, n=60, tall=3, pace=80)
