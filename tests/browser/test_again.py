@@ -91,15 +91,15 @@ def test_task_cells_are_marked_once_their_kernel_knows_flowbook(open_notebook: O
 @pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_an_open_panel_is_open_after_the_page_was_loaded_again(open_notebook: OpenNotebook, app: App) -> None:
     notebook = open_notebook(["raw = [3, 1, 2]"], app=app)
-    shown = notebook.page.locator("#flowbook-panel:visible")
+    shown = notebook.page.locator("#flowbook-panel")
     for is_open in (True, False):
         notebook.execute("flowbook:toggle-panel")
-        until(lambda is_open=is_open: (shown.count() == 1) == is_open, what="the panel was opened or closed")
+        shown.wait_for(state="visible" if is_open else "hidden")
         notebook.page.wait_for_timeout(1500)  # JupyterLab saves its layout a second later
         notebook.page.reload()
         notebook.page.wait_for_function(IS_READY)
         notebook.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
         notebook.page.wait_for_timeout(700)
-        assert (shown.count() == 1) == is_open
+        assert shown.is_visible() == is_open
     focus = "() => document.activeElement?.closest('#flowbook-panel') === null"
     assert notebook.page.evaluate(focus), "nobody asked for the panel just now"

@@ -49,6 +49,7 @@ export function statusText(desk: NotebookDesk | null): string {
   const state = desk?.state;
   if (desk === null || state === undefined || state.status !== "on" || state.look === null) return "";
   if (state.look.basis === "nothing" && !isLive(state)) return "";
+  if (state.look.run === "" && state.look.cells.every((cell) => cell.role === "outside")) return ""; // no cell is a task
   const said = saidOf(desk);
   return said === null ? "flow ○" : `flow ${said.glyph} ${said.share}${said.bad > 0 ? ` ✗${said.bad}` : ""}`;
 }

@@ -50,12 +50,13 @@ export function barOf(state: DeskState, rows: readonly Row[], now: number, aroun
   const buttons = live ? whileRunning(state) : whileResting(state, rows, chosen);
   const request = live ? requestText(state.model.request, state.model.flow, true) : "";
   const sentence = live || state.look?.bundle != null ? "" : clean(state.model.flow.sentence);
+  const values = live || isStarting ? "" : valuesText(rows, edited);
   return {
     flow: clean(state.look?.flow || state.title),
     ...standing,
     elapsed: elapsedOf(state, now),
     buttons,
-    said: [state.said, request, live || isStarting ? "" : valuesText(rows, edited)].filter(Boolean).join(" ") || sentence,
+    said: [[state.said, request].filter(Boolean).join(" ") || sentence, values].filter(Boolean).join(" "),
   };
 }
 
