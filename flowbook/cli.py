@@ -17,6 +17,7 @@ import click
 import flowbook
 from flowbook.notebook import commands
 from flowbook.view.palette import family_of, glyph_of
+from flowbook.view.words import is_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -195,8 +196,7 @@ class _Lines:
             if event.kind != "state" or (event.task == "" and event.state == "Running"):  # that it runs is seen
                 continue
             if event.task in self.names:
-                is_over = family_of(event.state) in {"good", "bad"} or event.state in {"Skipped", "Cancelled"}
-                (self.done.add if is_over else self.done.discard)(event.task)
+                (self.done.add if is_done(event.state) else self.done.discard)(event.task)
             when = time.strftime("%H:%M:%S", time.localtime(event.at))
             name = self.names.get(event.task) or event.task or "flow"
             why = f": {event.message}" if family_of(event.state) == "bad" and event.message else ""

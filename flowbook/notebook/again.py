@@ -39,6 +39,7 @@ class Again:
 
     Attributes:
         changes: the names that cells which have begun to run before changed then, by position; None means any.
+        serials: numbers that tell which of these cells ran after which; without them, any may have after any other.
         reasons: why cells are run again, by position.
 
     >>> from flowbook.sources import analyse, dependencies
@@ -60,6 +61,7 @@ class Again:
         self.uses = Notebook(names).uses
         self.shared = frozenset(shared_cells(names))
         self.changes: Mapping[int, frozenset[str] | None] = {}
+        self.serials: Mapping[int, int] = {}
         self.reasons: dict[int, str] = {}
 
     def changed_by(self, position: int) -> frozenset[str] | None:
@@ -105,35 +107,57 @@ class Again:
 
     def _step(self) -> bool:
         began = [at for at in self.reasons if at in self.changes]
-        if any(self.changes[at] is None for at in began):
-            why = "another one that is run may have changed anything"
-            before = len(self.reasons)
-            for at in range(len(self.names)):
-                self.add(at, why)
-            return len(self.reasons) > before
-        damaged: frozenset[str] = frozenset().union(*(self.changes[at] or () for at in began))
+        why = "another one that is run may have changed anything"
+        opaque = [at for at in began if self.changes[at] is None]
+        touched = [one for one in range(len(self.names)) if any(self._ran_after(at, one) for at in opaque)]
         news = False
+        for one in touched:
+            news |= self.add(one, why)
         for found in self.dependencies:
             up, down = found.upstream, found.downstream
             if up in self.reasons:
                 news |= self.add(down, f"it runs after {self.titles[up]}, which is run")
-            elif down in self.reasons and (why := self._why(up, down, found.names, damaged)):
+            elif down in self.reasons and (why := self._why(up, down, found.names, began)):
                 news |= self.add(up, why)
         return news
 
-    def _why(self, up: int, down: int, names: tuple[str, ...], damaged: frozenset[str]) -> str:
+    def _ran_after(self, one: int, other: int) -> bool:
+        """Tell whether a cell may have run after another one; what it changed before, that one has made anew."""
+        ran, before = self.serials.get(one), self.serials.get(other)
+        return ran is None or before is None or ran > before
+
+    def _is_used(self, up: int, down: int, hidden: frozenset[str] | None = None) -> bool:
+        """Tell whether the state that a cell left is another one by now than in a whole run, when `down` is reached.
+
+        Args:
+            up: position of the cell.
+            down: position of a later one that goes on from there.
+            hidden: the state; None stands for any.
+
+        """
+        return any(
+            at >= down
+            and self._ran_after(at, up)
+            and (hidden is None or self.uses[at].opaque is not None or bool(hidden & self.uses[at].effects))
+            for at in self.changes
+        )
+
+    def _why(self, up: int, down: int, names: tuple[str, ...], began: Sequence[int]) -> str:
         """Return why a cell must be run again before another one, or an empty text."""
         called = self.titles[down]
         if self.comes_first(up):
             return ""
         if opaque := self.uses[up].opaque or self.uses[down].opaque:
-            return f"{called} is run, and one of the two may do anything: {opaque}"
+            may = f"{called} is run, and one of the two may do anything: {opaque}"
+            return may if self._is_used(up, down) else ""
         if hidden := _OF_THE_PROCESS & set(names):
-            return f"{called} is run, and needs the same {', '.join(sorted(hidden))}"
+            needs = f"{called} is run, and needs the same {', '.join(sorted(hidden))}"
+            return needs if self._is_used(up, down, hidden) else ""
+        damaged = frozenset[str]().union(*(self.changes[at] or () for at in began if self._ran_after(at, up)))
         if changed := damaged & set(names):
             it = "it" if len(changed) == 1 else "them"
             return f"{called} needs {', '.join(sorted(changed))} as before, and what ran since may have changed {it}"
-        if not names and down in self.changes:
+        if not names and down in self.changes and self._ran_after(down, up):
             return f"{called} may have changed an object of it"
         return ""
 
@@ -146,5 +170,5 @@ def again_in(document: Document) -> Again:
         known = Again([cell.names for cell in document.cells], titles, document.dependencies)
         document.kept["again"] = known
     made = copy.copy(known)  # to follow the cells takes a while, and is the same each time
-    made.changes, made.reasons = {}, {}
+    made.changes, made.serials, made.reasons = {}, {}, {}
     return made

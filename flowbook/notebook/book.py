@@ -14,7 +14,7 @@ from flowbook.hashing import token
 from flowbook.notebook.again import Again
 from flowbook.notebook.cells import CellTask, TaskCell, flow_of
 from flowbook.notebook.locking import alone
-from flowbook.notebook.settings import Settings, read_settings
+from flowbook.notebook.settings import Settings, only_names_parameters, read_settings
 from flowbook.notebook.shelf import Shelf
 from flowbook.notebook.traces import Traces, has_begun, overtaken, reached
 from flowbook.notebook.versions import Problem, problems
@@ -152,6 +152,16 @@ class Notebook:
             if not parameter.required:
                 self.namespace[name] = parameter.default
         return said
+
+    @alone
+    def announce(self, flow: str, code: str) -> None:
+        """Take the parameters of a ``%%flow`` cell that has not run yet, so that a form can ask for them.
+
+        Only a cell that does nothing but name parameters with plain values is read; no name is set.
+        """
+        if not self.settings(flow).code and only_names_parameters(code):
+            with contextlib.suppress(FlowError):
+                self._settings[flow] = read_settings(flow, code, {})
 
     @alone
     def forget(self, name: str, flow: str = DEFAULT_FLOW) -> None:
@@ -463,11 +473,11 @@ class Notebook:
             return {}
         plan, places = self._plan(name)
         kept = {task.cell.id for task in self._fresh(self.flow(name)) if isinstance(task, CellTask)}
-        left, changes = self._left_in(plan, places), {}
+        left, changes, serials = self._left_in(plan, places), {}, {}
         for cell in cells:
             known, place = self._ended.get(cell.id), places[cell.id]
             if known is not None and has_begun(known):
-                changes[place] = known.changes
+                changes[place], serials[place] = known.changes, known.serial
                 if word := overtaken(known, left):
                     plan.add(place, f"{word} was changed by something that is not in the flow any more")
             if cell.id not in kept:
@@ -476,7 +486,7 @@ class Notebook:
                 plan.add(place, known.doubt)
             elif cell.id == to:
                 plan.add(place, "it was asked for")
-        plan.changes = changes
+        plan.changes, plan.serials = changes, serials
         plan.follow()
         return {cell.id: plan.reasons[places[cell.id]] for cell in cells if places[cell.id] in plan.reasons}
 

@@ -34,13 +34,13 @@ from flowbook.states import Failed, Success
 from flowbook.view.protocol import AskTask, CellOutputs, Document, NotebookLook, TaskDetails, decode_orders
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from flowbook.engine.flow_run import FlowRun
     from flowbook.flows import Flow
     from flowbook.notebook.outputs import Outputs
     from flowbook.states import State
-    from flowbook.view.protocol import Basis, ToView
+    from flowbook.view.protocol import Basis, CellLook, ToView
 
 __all__ = ["Desk", "open_desk", "run_orders"]
 
@@ -49,6 +49,8 @@ __all__ = ["Desk", "open_desk", "run_orders"]
 _LIGHT = 20_000
 _HEAVY_PAUSE = 2.0
 _A_SECOND = 500_000
+# How the message of a cell begins that a person ran; `js/src/host/standing.ts` knows it by that.
+_BY_HAND = "Run by hand"
 # How long after the end of a run (seconds) a page that comes is told what its cells have shown: it was loaded again in
 # the middle, from a file that has none of it. Later, what a page shows is what a person saved or cleared.
 _MISSED = 60.0
@@ -144,7 +146,7 @@ class Desk:
             return NotebookLook(
                 self.seq, at, asked.name, basis, self.tasks.name, "", None, tuple(cells), tuple(problems)
             )
-        is_shown = self.run is not None and self.run.flow is flow
+        is_shown = self.run is not None and self.run.flow is flow and not self._is_overtaken(self.run, cells)
         run_id = self.run.id if self.run is not None else ""
         return NotebookLook(
             self.seq,
@@ -160,18 +162,30 @@ class Desk:
             tuple(reasons),
         )
 
+    @staticmethod
+    def _is_overtaken(run: FlowRun, cells: Iterable[CellLook]) -> bool:
+        """Tell whether a person has run a cell since, which ended otherwise than in the run."""
+        if not run.state.is_finished():
+            return False
+        tasks = run.runner.plan.tasks
+        own = {str(getattr(task, "cell_id", "")): type(run[task]).__name__ for task in tasks}
+        return any(cell.message.startswith(_BY_HAND) and own.get(cell.cell, cell.state) != cell.state for cell in cells)
+
     def _see(self, asked: Document) -> Basis:
         """Take in the document, and tell what its flow is made of."""
         if asked.basis == "document":
             self.live.see(asked.name, asked.cells)
             return "document"
         self.tasks.see(asked.cells)
-        return "tasks" if self.tasks.has_any() else "nothing"
+        if self.tasks.has_any():
+            return "tasks"
+        # who asks for task cells where nothing is a flow is told that there are none
+        return "tasks" if asked.basis == "tasks" and self._latest() is None else "nothing"
 
     def _latest(self) -> FlowRun | None:
-        """Return the latest run that is, or was, shown in this kernel."""
+        """Return the latest run of a flow of functions that is, or was, shown in this kernel."""
         found = [viewing.run for viewing in list(hub.viewings.values())]
-        return next((run for run in reversed(found) if run is not None), None)
+        return next((run for run in reversed(found) if run is not None and not _is_of_cells(run)), None)
 
     def _details(self, asked: AskTask) -> TaskDetails | None:
         viewing = hub.viewings.get(asked.run)
@@ -299,14 +313,19 @@ class Desk:
                 self.live.elsewhere(source)
             self.touch()  # it may have run a flow
             return
-        state: State = Success("Run by hand.")
+        state: State = Success(f"{_BY_HAND}.")
         if error is not None:
-            state = Failed(f"Run by hand: {type(error).__name__}: {words_of(error)}", result=error)
+            state = Failed(f"{_BY_HAND}: {type(error).__name__}: {words_of(error)}", result=error)
         with self._lock:
             if not self.tasks.is_of_a_flow(source):
                 self.tasks.book.outside(source)
             self.live.by_hand(cell, source, state, started, time.time())
         self.touch()
+
+
+def _is_of_cells(run: FlowRun) -> bool:
+    """Tell whether a flow was made of the notebook's cells."""
+    return any(getattr(task, "cell_id", "") for task in run.runner.plan.tasks)
 
 
 def _is_same(begun: Any, ended: Any) -> bool:

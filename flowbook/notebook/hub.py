@@ -261,8 +261,8 @@ class Hub:
     def _turn(self) -> None:
         while self._answers:
             self._send(self._answers.popleft())
-        while self._asked:
-            asked = self._asked.popleft()
+        questions = [self._asked.popleft() for _ in range(len(self._asked))]
+        for asked in dict.fromkeys(questions):  # all views hear the answer to one of them
             if isinstance(asked, AskChildren):
                 self._answer_children(asked)
             else:
@@ -283,9 +283,13 @@ class Hub:
         if viewing is None:
             return
         with viewing.lock:
-            self.tell(viewing)  # so that the snapshot's number is the one the next changes follow
-            self._send(message_of(viewing.flow, viewing.id, live=viewing.is_live, notice=viewing.notice))
-            self._send(viewing.feed.snapshot(viewing.clock.now()))
+            picture = message_of(viewing.flow, viewing.id, live=viewing.is_live, notice=viewing.notice)
+            # Much happens while a large picture is made. A snapshot with a number that no changes follow on would be a
+            # gap to every view, and all of them would ask again.
+            changes, snapshot = viewing.feed.caught_up(viewing.clock.now())
+            for message in (changes, picture, snapshot):
+                if message is not None:
+                    self._send(message)
 
     def _answer_children(self, asked: AskChildren) -> None:
         viewing = self.viewings.get(asked.run)

@@ -318,10 +318,11 @@ class LiveDocument:
             return {}
         plan, stale, left = again_in(document), self.stale(), self._foreign()
         changes: dict[int, frozenset[str] | None] = {}
+        serials: dict[int, int] = {}
         for at, cell in enumerate(document.cells):
             known = self.ended.get(cell.id)
             if known is not None and has_begun(known):
-                changes[at] = known.changes
+                changes[at], serials[at] = known.changes, known.serial
                 if name := overtaken(known, left):
                     plan.add(at, f"{name} was changed by something that is not in the notebook any more")
             if known is None:
@@ -336,7 +337,7 @@ class LiveDocument:
                 plan.add(at, known.doubt)
             elif cell.id == to:
                 plan.add(at, "it was asked for")
-        plan.changes = changes
+        plan.changes, plan.serials = changes, serials
         plan.follow()
         return {document.cells[at].id: why for at, why in plan.reasons.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import dataclasses
 import linecache
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from flowbook.tasks.base import Task
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "only_names_parameters", "read_settings"]
 
 # What of the options of a flow can be set by giving it a value in the cell.
 OPTIONS = (
@@ -110,3 +111,27 @@ def read_settings(flow: str, code: str, namespace: Mapping[str, Any]) -> Setting
     options = {name: made[name] for name in OPTIONS if name in made}
     Flow(flow, **options)  # says now what is wrong with them
     return Settings(parameters, options, code)
+
+
+def only_names_parameters(code: str) -> bool:
+    """Tell whether a cell of settings does nothing but name parameters with plain values: to read it runs nothing.
+
+    >>> only_names_parameters("Parameter('days', default=7)"), only_names_parameters("Parameter('key', default=ask())")
+    (True, False)
+    """
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return bool(body) and all(isinstance(one, ast.Expr) and _is_plain_parameter(one.value) for one in body)
+
+
+def _is_plain_parameter(call: ast.expr) -> bool:
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != Parameter.__name__:
+        return False
+    try:
+        for value in (*call.args, *(one.value for one in call.keywords)):
+            ast.literal_eval(value)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return all(one.arg for one in call.keywords)

@@ -57,6 +57,9 @@ class TaskCells:
         for cell in told:
             if _is_task(cell.source) and not any(cell.cell in known for known in self.book.cells.values()):
                 self._put(cell)
+            elif _is_settings(cell.source):
+                name, code = _settings_of(cell.source)
+                self.book.announce(name, code)
         # a cell that does not say any more that it is a task is one no more
         self.book.see({cell.cell: cell.source for cell in told if _is_task(cell.source)})
         self.name = self._first_flow()
@@ -97,8 +100,7 @@ class TaskCells:
             self._refused[cell.cell] = (cell.source, Problem(cell.cell, str(error), True, line, self._fixes(cell)))
 
     def _set_up(self, cell: CellText) -> None:
-        line, _, code = cell.source.lstrip().partition("\n")
-        name = line.partition("%%flow")[2].strip() or DEFAULT_FLOW
+        name, code = _settings_of(cell.source)
         try:
             self.book.set_up(name, self.shell.transform_cell(code))
         except (FlowError, SyntaxError) as error:
@@ -202,3 +204,9 @@ def _is_task(source: str) -> bool:
 
 def _is_settings(source: str) -> bool:
     return source.lstrip().partition("\n")[0].split()[:1] == ["%%flow"]
+
+
+def _settings_of(source: str) -> tuple[str, str]:
+    """Return the name of the flow that a cell sets up, and the code below its magic."""
+    line, _, code = source.lstrip().partition("\n")
+    return line.partition("%%flow")[2].strip() or DEFAULT_FLOW, code

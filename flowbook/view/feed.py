@@ -37,7 +37,7 @@ from flowbook.view.preview import brief, preview
 from flowbook.view.protocol import Changes, Children, NodeLook, RunLook, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from flowbook.engine.runner import Runner
     from flowbook.events import Record
@@ -106,7 +106,8 @@ class Feed:
         self._family_of: list[Family] = []
         self._changed: set[int] = set()
         self._sentence = ""
-        self._subject: tuple[object, ...] = ()
+        self._subject: tuple[object, ...] = ()  # of what was told last
+        self._told = ""
         self._previews: dict[int, str] = {}
         self._lock = threading.RLock()
 
@@ -171,7 +172,15 @@ class Feed:
         """Return the look of every node."""
         with self._lock:
             self.advance()
-            return Snapshot(self.run, self.seq, at, self.flow, [self._look(node) for node in range(len(self._nodes))])
+            return self._standing(at)
+
+    def _standing(self, at: float) -> Snapshot:
+        return Snapshot(self.run, self.seq, at, self.flow, [self._look(node) for node in range(len(self._nodes))])
+
+    def caught_up(self, at: float) -> tuple[Changes | None, Snapshot]:
+        """Return the changes since the last call, and the snapshot that the next changes go on from."""
+        with self._lock:
+            return self.changes(at), self._standing(at)
 
     def changes(self, at: float) -> Changes | None:
         """Return the looks that changed since the last call, or None when none did."""
@@ -290,7 +299,8 @@ class Feed:
     def _why(self) -> str:
         """Return the sentence for below the picture: of the gravest trouble there is now, the first of its kind.
 
-        The first, because what failed later mostly failed because of it; and a sentence that stays can be read.
+        The first, because what failed later mostly failed because of it; and a sentence that stays can be read. What
+        did not run because of a failure is counted after it: whoever reads looks for what to mend.
         """
         if self.flow.due is not None:
             return self.flow.message
@@ -307,13 +317,17 @@ class Feed:
         number = -number
         if rank < 0:
             return ""
+        left = _left_out(self._nodes) if rank > _RANK[TriggerFailed] else ""
         if rank in _FAMILY_RANK.values():
-            return self._why_family(self._families[number], *failures[number])
+            return self._why_family(self._families[number], *failures[number]) + left
+        return self._why_node(number) + left
+
+    def _why_node(self, number: int) -> str:
         if self._subject != (number, self._nodes[number].state) and self.runner is not None:
             told = sentence(self.runner, number)
             joined = told.removeprefix("It ") if told.startswith("It ") else f"waits: {told[0].lower()}{told[1:]}"
-            self._subject, self._sentence = (number, self._nodes[number].state), f"{self._names[number]} {joined}"
-        return self._sentence
+            self._subject, self._told = (number, self._nodes[number].state), f"{self._names[number]} {joined}"
+        return self._told
 
     def _why_family(self, family: Family, index: int, state: State) -> str:
         """Say how many children failed, and why the first did. A mapped task is a success whatever its children are."""
@@ -326,15 +340,21 @@ class Feed:
                 told = sentence(self.runner, family.base + index).removeprefix("It ")
             else:
                 told = f"{words.detail_text(type(state).__name__, state.message or '') or type(state).__name__}."
-            self._subject, self._sentence = subject, f"{name} failed for {count}; {child} {told}"
-        return self._sentence
+            self._subject, self._told = subject, f"{name} failed for {count}; {child} {told}"
+        return self._told
+
+
+def _left_out(nodes: Iterable[_Node]) -> str:
+    """Say how many tasks did not run because of a failure before them, as the end of a sentence about that."""
+    missed = sum(isinstance(node.state, TriggerFailed) for node in nodes)
+    return f" {missed:,} tasks were not run." if missed > 1 else " 1 task was not run." if missed else ""
 
 
 # Mapped tasks whose children are saved with a picture, and how many of each at the least: a notebook must stay small.
 _SAMPLED = 20
 _LEAST_SAMPLE = 20
 _RANK: dict[type[Any], float] = {
-    kind: float(rank) for rank, kind in enumerate((Skipped, Retrying, Paused, TimedOut, Failed, TriggerFailed))
+    kind: float(rank) for rank, kind in enumerate((Skipped, Retrying, Paused, TriggerFailed, TimedOut, Failed))
 }
 # A child that failed says more than a task that did not run because of it; one that did not run says less.
-_FAMILY_RANK = {False: _RANK[TriggerFailed] + 0.5, True: _RANK[Failed] - 0.5}
+_FAMILY_RANK = {False: _RANK[TriggerFailed] + 0.5, True: _RANK[TriggerFailed] - 0.5}

@@ -248,8 +248,17 @@ def task_runs(looks: Iterable[NodeLook]) -> Counter[str]:
     return counts
 
 
+def is_done(state: str) -> bool:
+    """Return whether a task run counts as done: it has ended, and was not kept from running by a failure or a cancel.
+
+    >>> is_done("Failed"), is_done("Skipped"), is_done("TriggerFailed"), is_done("Cancelled")
+    (True, True, False, False)
+    """
+    return is_over(state) and state not in {"TriggerFailed", "Cancelled"}
+
+
 def progress(looks: Iterable[NodeLook]) -> str:
-    """Return how many task runs have ended.
+    """Return how many task runs are done; those that were not run are not.
 
     >>> from flowbook.view.protocol import NodeLook
     >>> progress([NodeLook(0, "Success"), NodeLook(1, "Running")])
@@ -258,7 +267,7 @@ def progress(looks: Iterable[NodeLook]) -> str:
     '6 of 13'
     """
     runs = task_runs(looks)
-    over = sum(count for state, count in runs.items() if is_over(state))
+    over = sum(count for state, count in runs.items() if is_done(state))
     return f"{over:,} of {sum(runs.values()):,}"
 
 

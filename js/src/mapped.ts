@@ -4,7 +4,7 @@
  */
 
 import { FAMILIES, type Family } from "./look";
-import { familyOf, isDone } from "./model";
+import { familyOf, hasEnded } from "./model";
 import type { NodeLook } from "./protocol";
 
 /** What is said of children beside done and failed: what is left out or waits for a time or a person. */
@@ -43,7 +43,7 @@ export function isBusy(look: NodeLook): boolean {
 export function childrenText(look: NodeLook): string {
   const width = look.width ?? 0;
   if (width === 0) return "no elements";
-  const over = countIn(look, isDone);
+  const over = countIn(look, hasEnded);
   const bad = failedChildren(look);
   const others = TOLD.flatMap((told) => {
     const count = countIn(look, (state) => state === told);

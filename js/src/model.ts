@@ -173,9 +173,24 @@ export function familyOf(state: string): Family {
 }
 
 /** Whether a task run in this state has ended. */
-export function isDone(state: string): boolean {
+export function hasEnded(state: string): boolean {
   const family = familyOf(state);
   return family === "good" || family === "bad" || state === "Skipped" || state === "Cancelled";
+}
+
+/** Whether it counts as done: it has ended, and was not kept from running by a failure or a cancel. */
+export function isDone(state: string): boolean {
+  return hasEnded(state) && state !== "TriggerFailed" && state !== "Cancelled";
+}
+
+/** How many of a flow's task runs are done, and how many there are. */
+export function doneOf(model: Model): readonly [number, number] {
+  let [done, total] = [0, 0];
+  for (const [state, count] of model.counts) {
+    total += count;
+    if (isDone(state)) done += count;
+  }
+  return [done, total];
 }
 
 /** Own properties only: the word may come from a saved file and be `constructor`. */
@@ -220,7 +235,8 @@ function foldSnapshot(model: Model, snapshot: Snapshot, now: number): Model {
 function foldChanges(model: Model, changes: Changes, now: number): Fold {
   if (!isOurs(model, changes.run)) return { model, ask: false };
   if (model.seq !== null && changes.seq <= model.seq) return { model, ask: false }; // seen in a snapshot already
-  if (changes.since !== model.seq) return missed(model, now);
+  // They tell all of each node that changed, so that it does no harm to be told of some changes again.
+  if (model.seq === null || changes.since > model.seq) return missed(model, now);
   const looks = new Map(model.looks);
   const counts = new Map(model.counts);
   for (const look of changes.nodes) {

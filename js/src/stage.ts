@@ -27,6 +27,9 @@ export class Stage {
   /** What was brought into sight last, in a window whose height is not its own doing; it stays so when that changes. */
   private held: Box | null = null;
   private readonly resize: ResizeObserver;
+  /** What is seen, in the picture's own units, and when a person moved it last (seconds). */
+  seen: Box = { x: 0, y: 0, width: 0, height: 0 };
+  touched = 0;
 
   /** `onSight` is told what is seen, in the picture's own units, and at which scale. */
   constructor(
@@ -42,7 +45,7 @@ export class Stage {
     this.tools = this.makeTools(page);
     this.element.append(this.scroller, this.tools);
     this.scroller.addEventListener("wheel", this.onWheel, { passive: false });
-    for (const moved of ["wheel", "pointerdown"]) this.scroller.addEventListener(moved, () => (this.held = null), { passive: true });
+    for (const moved of ["wheel", "pointerdown", "touchmove"]) this.scroller.addEventListener(moved, this.onTouch, { passive: true });
     this.scroller.addEventListener("pointerdown", this.onPress);
     this.scroller.addEventListener("dblclick", this.onDoubleClick);
     this.scroller.addEventListener("scroll", () => this.tellSight(), { passive: true });
@@ -77,6 +80,11 @@ export class Stage {
       top: nearest(scrollTop, clientHeight, top - margin, top + box.height * this.scale + margin),
     });
     this.tellSight(); // not a frame later: what is revealed is focused next
+  }
+
+  /** A person has chosen what is seen. */
+  touch(): void {
+    this.touched = Date.now() / 1000;
   }
 
   zoomBy(factor: number, at?: { readonly clientX: number; readonly clientY: number }): void {
@@ -192,6 +200,7 @@ export class Stage {
     this.shade();
     // A picture smaller than the window stands in its middle: then all of it is seen, wherever it begins.
     const sight = { x: natural.x + scrollLeft / scale, y: natural.y + scrollTop / scale };
+    this.seen = { ...sight, width: clientWidth / scale, height: clientHeight / scale };
     this.onSight({ ...sight, width: width / scale, height: height / scale }, scale);
   }
 
@@ -221,6 +230,11 @@ export class Stage {
     add("⤢", "Fit the picture (double click)", () => this.toggleFit());
     return tools;
   }
+
+  private readonly onTouch = (): void => {
+    this.held = null;
+    this.touch();
+  };
 
   private readonly onWheel = (event: WheelEvent): void => {
     if (!event.ctrlKey && !event.metaKey) return;

@@ -17,7 +17,8 @@ export interface Turn {
   forget(): void;
 }
 
-type Act = () => void;
+/** `room`: so many milliseconds of this frame are left; without end where nobody sees the page. */
+type Act = (room: number) => void;
 
 const queue = new Set<Act>();
 let frame: number | null = null;
@@ -25,7 +26,7 @@ let timer: ReturnType<typeof setTimeout> | null = null;
 
 export function soon(act: Act): Turn {
   // Two who want the same function each have a turn of their own.
-  const own: Act = () => act();
+  const own: Act = (room) => act(room);
   return {
     want: () => {
       queue.add(own);
@@ -58,7 +59,7 @@ function take(budget: number): void {
     for (const act of [...queue]) {
       // A turn may have another one forgotten.
       if (!queue.delete(act)) continue;
-      act();
+      act(budget - (performance.now() - began));
       if (performance.now() - began >= budget) break;
     }
   } finally {

@@ -8,6 +8,7 @@
 import type { Channel, Status } from "./channel";
 import { ChildrenList, MOST_ROWS } from "./children";
 import { Details } from "./details";
+import { CALM, followed, LEFT_ALONE } from "./follow";
 import type { Box } from "./geometry";
 import { Header, type Situation } from "./header";
 import { STYLE } from "./look";
@@ -48,8 +49,11 @@ const TICK = 200;
 export interface View {
   /** Take the bundle of the output again; a running picture is never turned back by an older one. */
   update(bundle: Bundle): void;
-  /** Listen to another channel, or to none; `run` is the one it tells of, when that is not what is shown. */
-  connect(channel: Channel | null, run?: string): void;
+  /**
+   * Listen to another channel, or to none; `run` is the one it tells of, when that is not what is shown. `known`: the host's
+   * fold of all that this channel has told until now, so that nothing needs to be asked for.
+   */
+  connect(channel: Channel | null, run?: string, known?: Model): void;
   /** Choose a node, or none, on behalf of the host: it is brought into sight, and the host is not told. */
   select(node: number | null): void;
   /** What a host should save of a run that has ended, or null while there is nothing better than its bundle. */
@@ -108,6 +112,11 @@ class LiveView implements View {
   private hasSpoken = false;
   /** The run that the channel tells of, if the host said so. */
   private wanted = "";
+  /** What the host knows of the run that is connected to, until its channel has said how it is. */
+  private known: Model | null = null;
+  /** The run whose end the picture has followed to, and when it was moved by itself last. */
+  private ended = "";
+  private moved = 0;
   /** The host has chosen; it need not be told. */
   private isTold = false;
   /** The channel could not be opened in reasonable time: a kernel without subshells is busy with a cell. */
@@ -134,7 +143,10 @@ class LiveView implements View {
     this.stage = new Stage(page, (sight, scale) => this.onStage(sight, scale), around !== null);
     this.root.toggleAttribute("data-bare", around !== null);
     const moves = {
-      reveal: (box: Box) => this.stage.reveal(box),
+      reveal: (box: Box) => {
+        this.stage.touch();
+        this.stage.reveal(box);
+      },
       choose: (node: number | null) => this.choose(node),
       enter: (node: number) => (around === null ? this.children.enter() : around.open(node)),
       zoom: (factor: number) => this.stage.zoomBy(factor),
@@ -170,12 +182,13 @@ class LiveView implements View {
     this.paint();
   }
 
-  connect(channel: Channel | null, run = ""): void {
+  connect(channel: Channel | null, run = "", known: Model | null = null): void {
     this.stopListening();
     this.channel = channel;
     this.wanted = run;
     this.status = "none";
     this.hasSpoken = false;
+    this.known = known;
     this.stopListening =
       channel?.listen({ hear: (message) => this.hear(message), turn: (status) => this.turn(status) }) ??
       (() => undefined);
@@ -228,9 +241,17 @@ class LiveView implements View {
     this.status = status;
     this.hasSpoken = false;
     this.isDeaf = false;
+    if (this.known !== null) this.takeKnown(this.known, status);
     if (status === "open") this.askUntilAnswered(FIRST_PATIENCE);
     if (status === "opening") setTimeout(() => this.despair(), ANSWER_TIME);
     this.schedule();
+  }
+
+  /** A picture of hundreds of tasks is half a megabyte; what the host has of it is not sent a second time. */
+  private takeKnown(known: Model, status: Status): void {
+    this.known = null;
+    this.model = known;
+    this.hasSpoken = status === "open" && known.seq !== null;
   }
 
   private despair(): void {
@@ -328,7 +349,21 @@ class LiveView implements View {
     if (this.around === null) this.details.paint(model, now());
     this.children.paint(model, now());
     this.paintWords();
+    this.follow();
     this.keepTicking();
+  }
+
+  /** Keep what runs in sight, and show what failed when the run ends; somebody who moves the picture is not disturbed. */
+  private follow(): void {
+    const { model, painter } = this;
+    if (this.around === null || painter === null || model.seq === null) return;
+    const end = isOver(model.flow) ? (model.picture?.run ?? "") : "";
+    const isDone = end !== "" && end === this.ended;
+    if (isDone || now() < this.stage.touched + LEFT_ALONE || (end === "" && now() < this.moved + CALM)) return;
+    this.ended = end;
+    this.moved = now();
+    const box = followed(model, painter.boxes, this.stage.seen);
+    if (box !== null) this.stage.reveal(box);
   }
 
   private adopt(picture: Picture | null): void {

@@ -51,11 +51,17 @@ export function runsDown(ground: Ground): boolean {
   return down > across;
 }
 
-/** Where the flow begins: its leftmost node, or in a picture that runs down its topmost. */
+/** Nodes that only hold a value; many of them stand before the first task, and would be all that a small window shows. */
+const VALUES: readonly NodeCard["kind"][] = ["parameter", "constant"];
+
+/** Where the flow begins: its leftmost task, or in a picture that runs down its topmost. */
 export function beginning(ground: Ground): Box | undefined {
   const isDown = runsDown(ground);
   const rank = (box: Box): number => (isDown ? box.y : box.x);
-  const boxes = [...ground.cards.keys()].flatMap((node) => ground.boxes.get(node) ?? []);
+  const boxesOf = (cards: readonly NodeCard[]): readonly Box[] => cards.flatMap((card) => ground.boxes.get(card.node) ?? []);
+  const all = [...ground.cards.values()];
+  const tasks = boxesOf(all.filter((card) => !VALUES.includes(card.kind)));
+  const boxes = tasks.length > 0 ? tasks : boxesOf(all);
   return boxes.reduce<Box | undefined>((best, box) => (best === undefined || rank(box) < rank(best) ? box : best), undefined);
 }
 

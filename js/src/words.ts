@@ -6,7 +6,7 @@
 import { CARD, FAMILIES, FAMILY_WORD, type Family, ROUTINE } from "./look";
 import { childrenText, failedChildren, thousands } from "./mapped";
 import { clean, elide, textWidth } from "./measure";
-import { familyCounts, familyOf, isDone, isOver, type Model, type Request, startOf } from "./model";
+import { doneOf, familyCounts, familyOf, hasEnded, isOver, type Model, type Request, startOf } from "./model";
 import type { ChildLook, NodeCard, NodeLook, RunLook, Verb } from "./protocol";
 
 const MINUTE = 60;
@@ -80,17 +80,12 @@ export function idleText(card: NodeCard): string {
 /** Whether the node waits for a moment that is known. */
 export function isDue(look: NodeLook): boolean {
   const family = familyOf(look.state);
-  return look.due !== null && (family === "waiting" || family === "warn") && !isDone(look.state);
+  return look.due !== null && (family === "waiting" || family === "warn") && !hasEnded(look.state);
 }
 
-/** How many task runs have ended. */
+/** How many task runs are done; those that were not run are not. */
 export function progress(model: Model): string {
-  let done = 0;
-  let total = 0;
-  for (const [state, count] of model.counts) {
-    total += count;
-    if (isDone(state)) done += count;
-  }
+  const [done, total] = doneOf(model);
   return `${thousands(done)} of ${thousands(total)}`;
 }
 
@@ -120,7 +115,7 @@ export function runTexts(model: Model, now: number): { state: string; progress: 
     return { state: "not run yet", progress: count === 0 ? "" : count === 1 ? "1 task" : `${count} tasks`, elapsed: "" };
   }
   return {
-    state: run.paused && !isDone(run.state) ? "Paused" : clean(run.state),
+    state: run.paused && !hasEnded(run.state) ? "Paused" : clean(run.state),
     progress: count === 0 ? "" : progress(model),
     elapsed: start !== null ? countdown(start - now) : run.started === null ? "" : duration((run.ended ?? now) - run.started),
   };

@@ -178,7 +178,7 @@ test("the model follows the run that the look names, and its end is told once", 
   fake.kernel.tell(snapshotOf("run-1", 9, "Failed", [nodeLook(0, "Failed"), nodeLook(1, "TriggerFailed")]));
   fake.kernel.tell(snapshotOf("run-1", 9, "Failed", [nodeLook(0, "Failed"), nodeLook(1, "TriggerFailed")]));
   assert.deepEqual(ends, ["Failed"]);
-  assert.equal(statusText(desk), "flow ✗ 2/2 ✗1", "what was not run did not fail");
+  assert.equal(statusText(desk), "flow ✗ 1/2 ✗1", "what was not run did not fail");
   desk.dispose();
 });
 
@@ -236,6 +236,25 @@ test("details are asked for by the number in the run, and told by the number in 
   assert.deepEqual([desk.state.details?.node, desk.state.details?.cause], [2, 1]);
   desk.choose(0);
   assert.deepEqual([desk.state.details?.why, desk.state.details?.code], ["It has not run yet.", "z = y"]);
+  desk.dispose();
+});
+
+test("a cell that was run by hand tells of that, and not of the run before", async () => {
+  const { desk, fake } = await opened(new FakeCell("a", "x = 1"), new FakeCell("b", "y = x"));
+  const failed = { message: "Run by hand: KeyError: 'x'", started: 104, ended: 105 };
+  fake.kernel.tell(notebookLook(1, [cellLook("a", 0, "Success"), cellLook("b", 1, "Failed", failed)], { run: "run-1" }));
+  fake.kernel.tell(pictureOf("run-1", ["a", "b"]));
+  fake.kernel.tell(snapshotOf("run-1", 3, "Success", [nodeLook(0, "Success"), nodeLook(1, "Success")]));
+  desk.choose(1);
+  const told = desk.state.details;
+  assert.equal(told?.why, "It was run by hand and failed: KeyError: 'x'");
+  assert.deepEqual(told?.moments.map((moment) => [moment.at, moment.state]), [[104, "Running"], [105, "Failed"]]);
+  assert.deepEqual([told?.code, told?.cause], ["y = x", -1]);
+  const details = { why: "It went well.", moments: [], inputs: [], result: "", logs: "", code: "" };
+  fake.kernel.tell({ type: "task", run: "run-1", node: 1, ...details, cause: -1 });
+  assert.match(desk.state.details?.why ?? "", /by hand/, "an answer about the run comes too late");
+  desk.choose(0);
+  assert.equal(fake.kernel.heard("ask-task").at(-1)?.node, 0);
   desk.dispose();
 });
 

@@ -56,6 +56,12 @@ test("what a snapshot already holds is not folded again, and does not count as a
   assert.deepEqual([late.ask, late.model], [false, model]);
 });
 
+test("changes that began before a snapshot and go beyond it are no gap", () => {
+  const model = after(SCENE.picture, snapshot(5, PENDING));
+  const next = fold(model, changes(3, 7, [look(0, "Running")]), 0);
+  assert.deepEqual([next.ask, next.model.seq, next.model.looks.get(0)?.state], [false, 7, "Running"]);
+});
+
 test("an older bundle never turns a running picture back", () => {
   const old = bundleOf(SCENE, snapshot(1, PENDING), true);
   const model = after(SCENE.picture, snapshot(1, PENDING), changes(1, 9, [look(0, "Success")]));

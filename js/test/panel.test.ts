@@ -137,13 +137,13 @@ test("a resumed run runs what did not end well, what is out of date, and what fo
 test("the bar offers what can be done now, the likeliest thing first", () => {
   const names = (state: DeskState, chosen?: number): string[] => {
     const rows = rowsOf(state);
-    return barOf(state, rows, chosen === undefined ? undefined : rows[chosen], 20).buttons.map((one) => `${one.isMain ? "*" : ""}${one.isInert ? "-" : ""}${one.label}`);
+    return barOf(state, rows, 20, { chosen: chosen === undefined ? undefined : rows[chosen] }).buttons.map((one) => `${one.isMain ? "*" : ""}${one.isInert ? "-" : ""}${one.label}`);
   };
   const fresh = notebook(cells("", "", "", ""), { bundle: next() });
   assert.deepEqual(names(desk(fresh)), ["*Run flow"]);
   assert.deepEqual(names(desk(fresh), 1), ["*Run flow", "Run to clean"]);
   assert.deepEqual(names(desk(fresh, EMPTY, { busy: true })), ["*-Run flow"]);
-  assert.equal(barOf(desk(fresh), [], undefined, 20, true).state, "◌ Starting");
+  assert.equal(barOf(desk(fresh), [], 20, { isStarting: true }).state, "◌ Starting");
   const failed = notebook(cells("Success", "Failed", "TriggerFailed", "Success"), { bundle: next() });
   assert.deepEqual(names(desk(failed)), ["Run flow", "*Resume from failed (2)"]);
   const changed = notebook([...GOOD.slice(0, 3), cell(3, "Success", { dirty: true })], { bundle: next() });
@@ -153,15 +153,25 @@ test("the bar offers what can be done now, the likeliest thing first", () => {
   assert.deepEqual(names(desk(running, modelOf([], runLook("Running", { started: 1, paused: true })))), ["*Resume", "Step", "Cancel"]);
 });
 
+test("values that no run has had are told of where results of others are shown", () => {
+  const edited = ["days", "year"];
+  const ran = desk(notebook([cell(0, "Success"), cell(1, "Success")]));
+  const said = (state: DeskState, names: readonly string[]): string => barOf(state, rowsOf(state), 0, { edited: names }).said;
+  assert.equal(said(ran, ["days"]), "Not run with this days yet: results are from another value.");
+  assert.equal(said(ran, edited), "Not run with these values yet: days, year.");
+  assert.equal(said(ran, []), "");
+  assert.equal(said(desk(notebook([cell(0, "")])), edited), "", "nothing has run");
+});
+
 test("the bar counts what is done and what failed", () => {
   const looks = [look(0, "Success", { ended: 2 }), look(1, "Failed", { ended: 3 }), look(2, "Running", { started: 3 }), look(3, "Pending")];
   const live = desk(notebook(GOOD, { run: "run-1" }), modelOf(looks, runLook("Running", { started: 1 })));
-  assert.equal(barOf(live, rowsOf(live), undefined, 0).progress, "2/4, 1 failed");
+  assert.equal(barOf(live, rowsOf(live), 0).progress, "2/4, 1 failed");
   const over = desk(notebook(cells("Failed", "TriggerFailed", "TriggerFailed", "Success"), { bundle: next() }));
-  assert.equal(barOf(over, rowsOf(over), undefined, 0).progress, "4/4, 1 failed, 2 not run");
+  assert.equal(barOf(over, rowsOf(over), 0).progress, "2/4, 1 failed, 2 not run");
   const fresh = desk(notebook(cells("", ""), { bundle: next() }));
-  assert.equal(barOf(fresh, rowsOf(fresh), undefined, 0).progress, "4 tasks");
-  assert.equal(barOf(fresh, rowsOf(fresh), undefined, 0).state, "Not run yet");
+  assert.equal(barOf(fresh, rowsOf(fresh), 0).progress, "4 tasks");
+  assert.equal(barOf(fresh, rowsOf(fresh), 0).state, "Not run yet");
 });
 
 test("somebody who has never seen a flow is told what it is, and that nothing runs", () => {
@@ -182,7 +192,7 @@ test("somebody who has never seen a flow is told what it is, and that nothing ru
   assert.equal(emptyOf(desk(notebook([], { basis: "nothing" })))?.button?.label, "Show as flow");
   const run = desk(notebook([], { basis: "nothing", run: "run-1" }), modelOf([], runLook("Success", { started: 1, ended: 2 })));
   assert.equal(emptyOf(run), null, "a run that a cell has started is shown");
-  const names = (state: DeskState): string[] => barOf(state, rowsOf(state), undefined, 0).buttons.map((button) => button.name);
+  const names = (state: DeskState): string[] => barOf(state, rowsOf(state), 0).buttons.map((button) => button.name);
   assert.deepEqual(names(run), ["run"]);
   const failed = desk(notebook([], { basis: "nothing", run: "run-1" }), modelOf([], runLook("Failed", { started: 1, ended: 2 })));
   assert.deepEqual(names(failed), ["run", "resume-failed"], "it goes on where it failed");

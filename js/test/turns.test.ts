@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { OutputsWriter } from "../src/host/outputs";
 import { soon } from "../src/turns";
+import { FakeCell } from "./lab";
 
 /** Frames that come when the test says so, and a clock that turns move themselves. */
 const frames = new Map<number, () => void>();
@@ -95,6 +97,36 @@ test("who throws keeps nobody else from their turn", () => {
   assert.throws(frame, /no/);
   frame();
   assert.deepEqual(had, ["good"]);
+});
+
+test("a turn is told how much room its frame has left", () => {
+  const rooms: number[] = [];
+  const turns = [1, 2].map(() =>
+    soon((room) => {
+      rooms.push(room);
+      clock += 3;
+    }),
+  );
+  for (const turn of turns) turn.want();
+  frame();
+  assert.deepEqual(rooms, [5, 2]);
+});
+
+test("what many cells have shown is written a few cells a frame: JupyterLab takes long over each", () => {
+  const cells = ["a", "b", "c", "d", "e"].map((id) => {
+    const cell = new FakeCell(id, "print(1)");
+    let count: number | null = null;
+    return Object.defineProperty(cell, "executionCount", { get: () => count, set: (next) => ((count = next), (clock += 2)) });
+  });
+  const writer = new OutputsWriter(() => cells);
+  for (const { id } of cells) writer.take({ type: "outputs", run: "run-1", cell: id, outputs: "[]", count: 7 });
+  const written = (): string => cells.map((cell) => (cell.executionCount === 7 ? cell.id : "-")).join("");
+  frame();
+  assert.equal(written(), "abc--");
+  frame();
+  assert.equal(written(), "abcde");
+  frame();
+  assert.equal(frames.size, 0);
 });
 
 test("a hidden page has no frames, and turns all the same", async () => {

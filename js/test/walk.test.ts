@@ -4,7 +4,7 @@ import { readPicture } from "../src/adopt";
 import { type Box, crop } from "../src/geometry";
 import type { NodeCard } from "../src/protocol";
 import { nearest } from "../src/stage";
-import { type Ground, runsDown, search, type Step, walk } from "../src/walk";
+import { beginning, type Ground, runsDown, search, type Step, walk } from "../src/walk";
 import { makeScene } from "./scene";
 
 /** Two ranks and a bit: 0 and 1 feed 2, 0 feeds 3, 2 feeds 4. */
@@ -73,6 +73,19 @@ test("every task of a large flow can be reached from the first with arrow keys",
     }
   }
   assert.equal(reached.size, 120);
+});
+
+test("a picture begins with its first task, and not with the values before it", () => {
+  for (const isDown of [false, true]) {
+    const { cards, boxes } = ground(isDown);
+    const valued = (nodes: readonly number[]): Ground => {
+      const changed = [...cards].map(([node, card]) => [node, nodes.includes(node) ? { ...card, kind: "parameter" as const } : card] as const);
+      return { cards: new Map(changed), boxes };
+    };
+    assert.equal(beginning({ cards, boxes }), boxes.get(0));
+    assert.equal(beginning(valued([0, 1])), boxes.get(2));
+    assert.equal(beginning(valued([0, 1, 2, 3, 4])), boxes.get(0));
+  }
 });
 
 test("search finds parts of names, beginnings first", () => {

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.conftest import OpenNotebook
 from tests.browser.notebooks import IS_READY
+from tests.browser.servers import App
 from tests.browser.test_live import until
 from tests.browser.workbench import begin, is_enabled, mark_states, marks, run_flow, show_as_flow
 
@@ -85,3 +86,20 @@ def test_task_cells_are_marked_once_their_kernel_knows_flowbook(open_notebook: O
     until(lambda: marks(notebook)[1] is not None, what="the task cell is marked")
     notebook.run_cell(1)
     until(lambda: mark_states(notebook)[1] == "Success", what="a cell that was run by hand says so")
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_an_open_panel_is_open_after_the_page_was_loaded_again(open_notebook: OpenNotebook, app: App) -> None:
+    notebook = open_notebook(["raw = [3, 1, 2]"], app=app)
+    shown = notebook.page.locator("#flowbook-panel")
+    for is_open in (True, False):
+        notebook.execute("flowbook:toggle-panel")
+        shown.wait_for(state="visible" if is_open else "hidden")
+        notebook.page.wait_for_timeout(1500)  # JupyterLab saves its layout a second later
+        notebook.page.reload()
+        notebook.page.wait_for_function(IS_READY)
+        notebook.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+        notebook.page.wait_for_timeout(700)
+        assert shown.is_visible() == is_open
+    focus = "() => document.activeElement?.closest('#flowbook-panel') === null"
+    assert notebook.page.evaluate(focus), "nobody asked for the panel just now"

@@ -221,6 +221,98 @@ def test_keys_pressed_in_the_panel_are_no_commands_of_the_page_around(open_panel
     assert not page.evaluate(marked), "saving stays the page's own"
 
 
+def test_a_changed_value_says_that_results_are_from_another_one(open_panel: OpenPanel) -> None:
+    page = open_panel(at="failed", n=12, tall=3, fields=1)
+    page.locator(".fp-form summary").wait_for()
+    if not page.locator(".fp-field").first.is_visible():
+        page.locator(".fp-form summary").click()
+    page.get_by_role("textbox", name="year").fill("2014")
+    note = page.get_by_text("Not run with this year yet: results are from another value.")
+    expect(note).to_be_visible()
+    page.get_by_role("button", name="Reset year to its default").click()
+    expect(note).to_be_hidden()
+
+
+def test_a_chosen_row_stays_in_sight_when_the_form_opens(open_panel: OpenPanel) -> None:
+    page = open_panel(400, 900, at="failed", choose=11, n=12, tall=3, fields=1)
+    row = page.locator(".fp-row[aria-selected='true']")
+    expect(row).to_be_in_viewport()
+    page.wait_for_timeout(300)
+    form = page.locator(".fp-form")
+    form.evaluate("form => { form.open = false; }")
+    page.wait_for_timeout(200)
+    form.evaluate("form => { form.open = true; }")
+    page.wait_for_timeout(200)
+    hidden = row.evaluate(
+        "row => row.getBoundingClientRect().bottom - row.closest('.fp-grid').getBoundingClientRect().bottom"
+    )
+    assert hidden <= 0.5
+
+
+@pytest.mark.parametrize("width", [280, 400])
+def test_the_picture_follows_what_runs_and_ends_at_what_failed(open_panel: OpenPanel, width: int) -> None:
+    page = open_panel(width, n=60, tall=3, pace=80)
+    page.get_by_role("button", name="Run flow").click()
+    page.wait_for_timeout(2500)
+    scroller = page.locator(".fb-scroller")
+    assert scroller.evaluate("it => it.scrollLeft + it.scrollTop") > 100, "what runs has left the window long ago"
+    page.wait_for_function("() => window.desk.state.look.run && window.desk.play.isOver", timeout=30_000)
+    failed = "() => window.desk.play.looks.filter(l => l.state === 'Failed').sort((a, b) => a.ended - b.ended)[0].node"
+    expect(page.locator(f".fb-node[data-node='{page.evaluate(failed)}']")).to_be_in_viewport()
+
+
+def test_a_picture_that_a_person_has_moved_stays_where_it_is(open_panel: OpenPanel) -> None:
+    page = open_panel(400, n=60, tall=3, pace=80)
+    page.get_by_role("button", name="Run flow").click()
+    page.wait_for_timeout(500)
+    scroller = page.locator(".fb-scroller")
+    scroller.hover()
+    page.mouse.wheel(600, 0)
+    page.wait_for_timeout(300)
+    before = scroller.evaluate("it => it.scrollLeft")
+    page.wait_for_timeout(2000)
+    assert scroller.evaluate("it => it.scrollLeft") == before > 0
+
+
+@pytest.mark.parametrize("width", [280, 400, 1000])
+def test_the_text_of_show_cell_ends_at_the_margin(open_panel: OpenPanel, width: int) -> None:
+    page = open_panel(width, at="failed", choose=11, n=12, tall=3)
+    page.get_by_role("button", name="Show cell").wait_for()
+    beyond = page.evaluate(
+        """() => {
+            const root = document.querySelector("body > div").shadowRoot;
+            const button = root.querySelector(".fp-actions > :last-child");
+            const text = document.createRange();
+            text.selectNodeContents(button);
+            const panel = root.querySelector(".fp-inspector");
+            const margin = parseFloat(getComputedStyle(root.querySelector(".fp-inspector-head")).paddingLeft);
+            return text.getBoundingClientRect().right - (panel.getBoundingClientRect().right - margin);
+        }"""
+    )
+    assert abs(beyond) <= 0.5
+
+
+def test_a_row_that_is_clicked_stays_in_sight_when_the_inspector_opens(open_panel: OpenPanel) -> None:
+    page = open_panel(400, 700, at="failed", n=30)
+    page.locator(".fp-row[tabindex='0']").wait_for()
+    low = page.evaluate(
+        """() => {
+            const root = document.querySelector("body > div").shadowRoot;
+            const end = root.querySelector(".fp-grid").getBoundingClientRect().bottom;
+            const rows = [...root.querySelectorAll(".fp-body .fp-row")];
+            return rows.filter(row => row.getBoundingClientRect().bottom <= end).at(-1).dataset.key;
+        }"""
+    )
+    row = page.locator(f".fp-row[data-key='{low}']")
+    row.click()
+    page.get_by_role("tablist").wait_for()
+    page.wait_for_timeout(200)
+    hidden = row.evaluate(
+        "row => row.getBoundingClientRect().bottom - row.closest('.fp-grid').getBoundingClientRect().bottom"
+    )
+    assert hidden <= 0.5
+
+
 @pytest.mark.parametrize("width", [280, 400, 1000])
 @pytest.mark.parametrize("asked", [{"at": "running"}, {"at": "failed", "choose": 11}, {"fields": 1, "problems": 1}])
 def test_nothing_is_cut_off_at_any_width(open_panel: OpenPanel, width: int, asked: dict[str, Any]) -> None:

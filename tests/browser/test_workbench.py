@@ -188,3 +188,19 @@ def test_the_progress_of_a_run_never_has_the_tool_bar_laid_out_anew(open_noteboo
     }""")
     until(lambda: notebook.page.locator(".jp-FlowbookProgress:visible").inner_text() == "9/9", what="it moves")
     assert notebook.page.evaluate("() => window.told") == []
+
+
+def test_the_picture_of_a_run_is_sent_once_to_all_that_show_it(open_notebook: OpenNotebook) -> None:
+    # That of hundreds of cells is half a megabyte: panel, marks and tool bar share it.
+    notebook = open_notebook(["import time", *[f"time.sleep(0.2)\nx{place} = {place}" for place in range(8)]])
+    show_as_flow(notebook)
+    until(lambda: panel_is_open(notebook), what="the panel is open")
+    notebook.page.evaluate(f"""() => {{
+        window.told = [];
+        const {{ kernel }} = {PANEL}.sessionContext.session;
+        kernel.iopubMessage.connect((_, message) => window.told.push(message.content?.data?.type));
+    }}""")
+    for runs in (1, 2):
+        run_flow(notebook)
+        assert notebook.page.evaluate("() => window.told.filter(type => type === 'picture').length") == runs
+    assert notebook.page.locator("#flowbook-panel .fb-node[data-state='Success']").count() == 9

@@ -96,6 +96,31 @@ def test_a_late_view_gets_the_picture_and_all_states(flow: Flow, gate: threading
     run.wait(5)
 
 
+def test_changes_go_on_from_the_snapshot_though_much_happens_while_the_picture_is_sent(
+    flow: Flow, gate: threading.Event
+) -> None:
+    class Slow(Recording):
+        def send(self, message: dict[str, Any]) -> None:
+            super().send(message)
+            if message["type"] == "picture":
+                gate.set()
+                until(lambda: len(run.events) > begun + 2)
+
+    hub, slow = Hub(), Slow()
+    run, _ = started(hub, flow)
+    until(lambda: run.runner.machine.running)
+    begun = len(run.events)
+    hub.link("slow", slow)
+    for _ in range(2):
+        hub.hear({"type": "ask", "run": run.id})
+    run.wait(5)
+    until(lambda: slow.of("snapshot"))
+    answer = slow.of("snapshot")[0]
+    told = [one["seq"] for one in slow.messages[: slow.messages.index(answer)] if one["type"] == "changes"]
+    assert told[-1] == answer["seq"]
+    assert len(slow.of("picture")) == 1, "two who ask at once hear one answer"
+
+
 def test_a_view_may_ask_when_the_run_has_ended(flow: Flow, gate: threading.Event) -> None:
     hub, channel = Hub(), Recording()
     run, viewing = started(hub, flow)

@@ -48,7 +48,7 @@ def test_looks_follow_a_run_to_its_end() -> None:
     assert looks[third].attempt == 0
     assert looks[third].started is None
     assert snapshot.flow.state == "Failed"
-    assert snapshot.flow.sentence.startswith("after did not run: its trigger all_successful saw broken Failed")
+    assert snapshot.flow.sentence.startswith("broken failed at test_feed.py")
     json.dumps(encode(snapshot))
 
 
@@ -177,3 +177,21 @@ def test_a_run_that_only_a_person_can_let_go_on_is_shown_as_paused() -> None:
     run.resume()
     assert run.wait(5).is_successful()
     assert not feed.snapshot(run.runner.clock.now()).flow.paused
+
+
+def test_the_sentence_names_what_failed_first_and_counts_what_was_not_run() -> None:
+    @task
+    def breaks() -> int:
+        raise ValueError("no rows")
+
+    @task
+    def needs(x: int) -> int:
+        return x
+
+    with Flow("etl") as flow:
+        needs(needs(breaks()))
+    flow.run(show=False)
+    assert flow.last_run is not None
+    sentence = Feed(flow.last_run.runner).snapshot(0.0).flow.sentence
+    assert sentence.startswith("breaks failed")
+    assert sentence.endswith("ValueError: no rows. 2 tasks were not run.")

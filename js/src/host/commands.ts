@@ -1,6 +1,6 @@
 /** What a person can have done, as JupyterLab's commands: for the palette, the tool bars, the menus and shortcuts. */
 
-import { familyOf, isDone } from "../model";
+import { familyOf, hasEnded } from "../model";
 import type { Basis, Verb } from "../protocol";
 import { soon } from "../turns";
 import { asTask, documentOf, isTaskCell } from "./cells";
@@ -236,7 +236,9 @@ function state(desk: NotebookDesk | null): NotebookDesk["state"] {
 }
 
 function isFlow(desk: NotebookDesk | null): boolean {
-  return desk !== null && desk.state.status === "on" && desk.state.look !== null && desk.state.look.basis !== "nothing";
+  const look = desk?.state.status === "on" ? desk.state.look : null;
+  if (look === null || look === undefined || look.basis === "nothing") return false;
+  return look.basis === "document" || look.run !== "" || look.cells.some((cell) => cell.role !== "outside") || look.problems.length > 0;
 }
 
 /** Whether another run may begin. */
@@ -258,7 +260,7 @@ function hasTrouble(desk: NotebookDesk | null): boolean {
 function isRetryable(desk: NotebookDesk | null, node: number | null): boolean {
   if (desk === null || node === null) return false;
   const word = desk.state.model.looks.get(node)?.state ?? "";
-  return familyOf(word) === "bad" || word === "Retrying" || (word !== "" && isDone(word) && familyOf(word) !== "good");
+  return familyOf(word) === "bad" || word === "Retrying" || (word !== "" && hasEnded(word) && familyOf(word) !== "good");
 }
 
 /** Run with what is typed into the panel's form; a wrong field is shown there, and nothing runs. */

@@ -25,7 +25,7 @@ import { documentOf, idOf, mentionsFlowbook } from "./cells";
 import { type KernelLink, linkTo } from "./link";
 import { OutputsWriter } from "./outputs";
 import { recall, remember } from "./remembered";
-import { inRun, nodeOf, notRun, shownAs } from "./standing";
+import { inRun, nodeOf, notRun, ranByHand, shownAs } from "./standing";
 
 /** A document is told when nobody has typed for this many milliseconds, and at the latest after the second number. */
 const TYPING = 300;
@@ -72,7 +72,9 @@ export class NotebookDesk implements Desk {
   private basis: Basis | null = null;
   private cells: NotebookModel | null = null;
   private told = "";
-  private telling: { timer: ReturnType<typeof setTimeout>; readonly since: number } | null = null;
+  private telling: ReturnType<typeof setTimeout> | null = null;
+  /** When the document changed first since it was told, and when last. */
+  private readonly typed = { first: 0, last: 0 };
   private question = 0;
   /** A person asked on this page to see this notebook as a flow. */
   private isAsked = false;
@@ -214,7 +216,7 @@ export class NotebookDesk implements Desk {
     this.outputs.dispose();
     for (const turn of this.ears) turn.forget();
     this.ears.clear();
-    if (this.telling !== null) clearTimeout(this.telling.timer);
+    if (this.telling !== null) clearTimeout(this.telling);
     this.panel.sessionContext.kernelChanged.disconnect(this.onKernel);
     this.panel.content.modelChanged.disconnect(this.onModel);
     this.panel.content.activeCellChanged.disconnect(this.onActiveCell);
@@ -345,16 +347,21 @@ export class NotebookDesk implements Desk {
   /** Something in the notebook changed, an output perhaps: look at it when the person pauses. */
   private readonly onContent = (): void => {
     if (this.status !== "on" && this.status !== "opening") return;
-    const now = Date.now();
-    const since = this.telling?.since ?? now;
-    if (this.telling !== null) clearTimeout(this.telling.timer);
-    const timer = setTimeout(() => this.tell(false), Math.max(0, Math.min(TYPING, since + TYPED - now)));
-    this.telling = { timer, since };
+    this.typed.last = Date.now();
+    if (this.telling !== null) return; // a run changes hundreds of cells: no timer is set anew for each of them
+    this.typed.first = this.typed.last;
+    this.telling = setTimeout(this.tellWhenQuiet, TYPING);
+  };
+
+  private readonly tellWhenQuiet = (): void => {
+    const due = Math.min(this.typed.last + TYPING, this.typed.first + TYPED) - Date.now();
+    if (due <= 0) this.tell(false);
+    else this.telling = setTimeout(this.tellWhenQuiet, due);
   };
 
   /** Tell the kernel the document: if it changed, or in any case. The answer is the look of all of it. */
   private tell(inAnyCase: boolean): void {
-    if (this.telling !== null) clearTimeout(this.telling.timer);
+    if (this.telling !== null) clearTimeout(this.telling);
     this.telling = null;
     if (this.cells === null || this.link === null || this.panel.isDisposed) return;
     const document = documentOf(this.title, this.cells.cells, this.basis);
@@ -434,13 +441,17 @@ export class NotebookDesk implements Desk {
     const { look, chosen } = this;
     if (chosen === null || look === null) return;
     const node = inRun(this.state, chosen);
-    if (node === null) this.details = notRun(this.state, chosen, (cell) => this.cellModel(cell)?.sharedModel.getSource());
+    const source = (cell: string): string | undefined => this.cellModel(cell)?.sharedModel.getSource();
+    const byHand = ranByHand(this.state, chosen, source);
+    if (byHand !== null) this.details = byHand;
+    else if (node === null) this.details = notRun(this.state, chosen, source);
     else this.channelOfAll()?.send({ type: "ask-task", run: look.run, node });
   }
 
   private hearDetails(details: TaskDetails): void {
     const { look, chosen } = this;
     if (look === null || chosen === null || details.run !== look.run || details.node !== inRun(this.state, chosen)) return;
+    if (ranByHand(this.state, chosen, () => "") !== null) return; // it was run by hand while the kernel answered
     this.details = { ...details, node: chosen, cause: shownAs(this.state, details.cause) ?? -1 };
     this.news();
   }

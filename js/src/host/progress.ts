@@ -1,7 +1,7 @@
 /** How far the run of a notebook is, in little: in the notebook's tool bar and in the status bar. */
 
 import { FAMILIES, type Family } from "../look";
-import { familyCounts, glyphOf, isDone, type Model } from "../model";
+import { doneOf, familyCounts, glyphOf, type Model } from "../model";
 import { clean } from "../measure";
 import { standOf } from "../panel/controls";
 import { RowBook } from "../panel/rows";
@@ -39,7 +39,9 @@ function saidOf(desk: NotebookDesk): Said | null {
   const stand = standOf(book.read(state));
   if (stand === null) return null;
   const { glyph, counts, done, total, missed, word } = stand;
-  return { glyph, share: `${done}/${total}`, bad: counts.bad - missed, counts, title: `${word}, ${done} of ${total} done` };
+  const bad = counts.bad - missed;
+  const rest = `${bad > 0 ? `, ${bad} failed` : ""}${missed > 0 ? `, ${missed} not run` : ""}`;
+  return { glyph, share: `${done}/${total}`, bad, counts, title: `${word}, ${done} of ${total} done${rest}` };
 }
 
 /** "flow ▶ 7/12 ✗1": what goes on, how much of it has ended, and how much of that badly. "" where no flow is. */
@@ -47,18 +49,14 @@ export function statusText(desk: NotebookDesk | null): string {
   const state = desk?.state;
   if (desk === null || state === undefined || state.status !== "on" || state.look === null) return "";
   if (state.look.basis === "nothing" && !isLive(state)) return "";
+  if (state.look.run === "" && state.look.cells.every((cell) => cell.role === "outside")) return ""; // no cell is a task
   const said = saidOf(desk);
   return said === null ? "flow ○" : `flow ${said.glyph} ${said.share}${said.bad > 0 ? ` ✗${said.bad}` : ""}`;
 }
 
 /** "7/12" */
 export function share(model: Model): string {
-  let [done, total] = [0, 0];
-  for (const [state, count] of model.counts) {
-    total += count;
-    if (isDone(state)) done += count;
-  }
-  return `${done}/${total}`;
+  return doneOf(model).join("/");
 }
 
 type WidgetClass = new () => LuminoWidget;

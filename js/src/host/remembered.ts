@@ -1,4 +1,4 @@
-/** Kernels in which a person asked to see the notebook as a flow: remembered over a reload, and by a second tab. */
+/** What outlives a reload. Kernels in which a person asked to see the notebook as a flow: remembered over a reload, and by a second tab. */
 
 import type { Basis } from "../protocol";
 
@@ -29,4 +29,23 @@ function read(): [string, Basis][] {
 
 function isEntry(entry: unknown): entry is [string, Basis] {
   return Array.isArray(entry) && typeof entry[0] === "string" && ["nothing", "tasks", "document"].includes(entry[1]);
+}
+
+const PANEL = "jupyter-flowbook:panel";
+
+/** Whether the panel stood open in this tab of the browser, for applications that do not restore their side bars. */
+export function recallPanel(): boolean {
+  try {
+    return sessionStorage.getItem(PANEL) === "open";
+  } catch {
+    return false;
+  }
+}
+
+export function rememberPanel(isOpen: boolean): void {
+  try {
+    sessionStorage.setItem(PANEL, isOpen ? "open" : "closed");
+  } catch {
+    // Then it is closed after a reload.
+  }
 }

@@ -2,6 +2,7 @@
 
 import { mountPanel } from "../panel/panel";
 import type { FollowingDesk } from "./desks";
+import { rememberPanel } from "./remembered";
 
 export const PANEL_ID = "flowbook-panel";
 
@@ -14,6 +15,8 @@ export interface Sidebar {
   readonly widget: LuminoWidget;
   readonly isOpen: boolean;
   open(): void;
+  /** Open it as it was before the page was loaded again: nobody has asked for it just now, so the focus stays where it is. */
+  reopen(): void;
   close(): void;
   /** Stand on this side from now on. */
   stand(side: Side): void;
@@ -26,7 +29,8 @@ export function makeSidebar(
   title: { readonly label: string; readonly icon: unknown },
 ): Sidebar {
   let side: Side | null = null;
-  const widget = panelWidget(Widget, desk);
+  const focus = { isLeft: false };
+  const widget = panelWidget(Widget, desk, focus);
   widget.id = PANEL_ID;
   widget.title.icon = title.icon;
   widget.title.caption = title.label; // the side bar shows the icon only
@@ -39,6 +43,12 @@ export function makeSidebar(
     },
     open() {
       shell.activateById(PANEL_ID);
+    },
+    reopen() {
+      if (widget.isVisible) return;
+      focus.isLeft = true;
+      shell.activateById(PANEL_ID);
+      setTimeout(() => (focus.isLeft = false), 500); // the request to activate comes a little later
     },
     close() {
       if (side === "left") shell.collapseLeft?.();
@@ -55,7 +65,7 @@ export function makeSidebar(
   };
 }
 
-function panelWidget(Widget: new () => LuminoWidget, desk: FollowingDesk): LuminoWidget {
+function panelWidget(Widget: new () => LuminoWidget, desk: FollowingDesk, focus: { readonly isLeft: boolean }): LuminoWidget {
   const Made = class extends Widget {
     private readonly mounted: { dispose(): void };
 
@@ -70,6 +80,7 @@ function panelWidget(Widget: new () => LuminoWidget, desk: FollowingDesk): Lumin
     }
 
     protected onAfterShow(): void {
+      rememberPanel(true);
       desk.seen(true);
     }
 
@@ -78,13 +89,15 @@ function panelWidget(Widget: new () => LuminoWidget, desk: FollowingDesk): Lumin
     }
 
     protected onAfterHide(): void {
+      rememberPanel(false);
       desk.seen(false);
     }
 
     protected onActivateRequest(): void {
       // The focus goes in only when a person asks for the panel.
-      const focus = this.node.firstElementChild?.shadowRoot?.querySelector<HTMLElement>("[tabindex='0'], button, input");
-      focus?.focus();
+      if (focus.isLeft) return;
+      const first = this.node.firstElementChild?.shadowRoot?.querySelector<HTMLElement>("[tabindex='0'], button, input");
+      first?.focus();
     }
 
     override dispose(): void {

@@ -49,6 +49,27 @@ export function notRun(state: DeskState, node: number, source: (cell: string) =>
   return { type: "task", run, node, why: "It has not run yet.", moments: [], inputs: [], result: "", logs: "", code, cause: -1 };
 }
 
+/** How the message of a cell begins that a person ran, as in `flowbook/notebook/desk.py`. */
+const BY_HAND = "Run by hand";
+
+/**
+ * The story of a cell that a person ran after the flow had run it, or that no flow has run: null for any other. What a run
+ * before it has to say of its node would be told as if it were about this.
+ */
+export function ranByHand(state: DeskState, node: number, source: (cell: string) => string | undefined): TaskDetails | null {
+  const cell = cardOf(state, node)?.cell ?? "";
+  const look = cell === "" ? null : cellLook(state, cell);
+  if (look === null || isLive(state) || look.ended === null || !look.message.startsWith(BY_HAND)) return null;
+  const moments = look.started === null ? [] : [{ at: look.started, state: "Running", message: "" }];
+  return {
+    ...notRun(state, node, source),
+    why: look.message.replace(BY_HAND, look.state === "Failed" ? "It was run by hand and failed" : "It was run by hand"),
+    moments: [...moments, { at: look.ended, state: look.state, message: look.message }],
+    result: "It was run by hand: what it made is in the kernel.",
+    logs: "It was run by hand: what it printed stands below the cell.",
+  };
+}
+
 export function cardOf(state: DeskState, node: number): NodeCard | null {
   for (const card of cards(state)) if (card.node === node) return card;
   return null;

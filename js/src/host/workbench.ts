@@ -10,6 +10,7 @@ import css from "./marks.css";
 import { dressPage } from "./palette";
 import { addStatusItem, progressWidget } from "./progress";
 import { addRunning } from "./running";
+import { recallPanel } from "./remembered";
 import { SettingsKeeper } from "./settings";
 import { makeSidebar, PANEL_ID, type Sidebar } from "./sidebar";
 import { nodeOf } from "./standing";
@@ -46,9 +47,12 @@ export function startWorkbench(app: Application, toolkit: Toolkit, services: Ser
   const desks = new Desks(tracker, { show: (panel) => app.shell.activateById(panel.id) });
   toolkit.NotebookActions?.executed.connect((_, { notebook }) => desks.executed(notebook));
   const title = { label: trans.__("Flow"), icon: icons.flow };
+  const wasOpen = recallPanel(); // before the panel is made, which is closed at first
   const sidebar = makeSidebar(toolkit.Widget, app.shell, new FollowingDesk(desks), title);
   sidebar.stand(settings.now.panelSide);
   services.restorer?.add(sidebar.widget, PANEL_ID);
+  // JupyterLab has restored its side bars by then; Notebook 7 leaves them closed.
+  if (wasOpen) void app.restored?.then(() => sidebar.reopen());
   addCommands({ app, desks, sidebar, icons, files: services.files, trans }, services.palette);
   markCells(desks, settings, sidebar);
   grantWishes(desks, sidebar);

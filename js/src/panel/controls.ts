@@ -1,7 +1,7 @@
 /** What the run bar says and which buttons it has. Pure. */
 
 import { clean } from "../measure";
-import { familyCounts, familyOf, glyphOf, isDone, kernelTime, type Model } from "../model";
+import { doneOf, familyCounts, familyOf, glyphOf, isDone, kernelTime } from "../model";
 import type { Family } from "../look";
 import { countdown, duration, requestText } from "../words";
 import type { DeskState } from "./desk";
@@ -34,20 +34,37 @@ export interface Bar {
   readonly counts: Readonly<Record<Family, number>> | null;
 }
 
-/** `isStarting`: our orders are with the kernel, and the run that they make is not known yet. */
-export function barOf(state: DeskState, rows: readonly Row[], chosen: Row | undefined, now: number, isStarting = false): Bar {
+/** What only the panel knows. */
+export interface Around {
+  readonly chosen?: Row | undefined;
+  /** Our orders are with the kernel, and the run that they make is not known yet. */
+  readonly isStarting?: boolean;
+  /** The parameters for which another value is typed than the last run had. */
+  readonly edited?: readonly string[];
+}
+
+export function barOf(state: DeskState, rows: readonly Row[], now: number, around: Around = {}): Bar {
+  const { chosen, isStarting = false, edited = [] } = around;
   const live = isLive(state);
   const standing = live ? running(state) : resting(isStarting, rows);
   const buttons = live ? whileRunning(state) : whileResting(state, rows, chosen);
   const request = live ? requestText(state.model.request, state.model.flow, true) : "";
   const sentence = live || state.look?.bundle != null ? "" : clean(state.model.flow.sentence);
+  const values = live || isStarting ? "" : valuesText(rows, edited);
   return {
     flow: clean(state.look?.flow || state.title),
     ...standing,
     elapsed: elapsedOf(state, now),
     buttons,
-    said: [state.said, request].filter(Boolean).join(" ") || sentence,
+    said: [[state.said, request].filter(Boolean).join(" ") || sentence, values].filter(Boolean).join(" "),
   };
+}
+
+/** That what is shown is from other values than those in the form; nothing is wrong with it, so no mark is changed. */
+function valuesText(rows: readonly Row[], edited: readonly string[]): string {
+  if (edited.length === 0 || !rows.some((row) => row.look.state !== "" && row.cell !== "")) return "";
+  const names = edited.map(clean).join(", ");
+  return edited.length === 1 ? `Not run with this ${names} yet: results are from another value.` : `Not run with these values yet: ${names}.`;
 }
 
 function running(state: DeskState): Pick<Bar, "state" | "family" | "progress" | "counts"> {
@@ -56,15 +73,6 @@ function running(state: DeskState): Pick<Bar, "state" | "family" | "progress" | 
   const counts = familyCounts(model);
   const missed = model.counts.get("TriggerFailed") ?? 0;
   return { state: `${glyphOf(word)} ${word}`, family: familyOf(word), progress: progressText(doneOf(model), counts, missed), counts };
-}
-
-function doneOf(model: Model): readonly [number, number] {
-  let [done, total] = [0, 0];
-  for (const [state, count] of model.counts) {
-    total += count;
-    if (isDone(state)) done += count;
-  }
-  return [done, total];
 }
 
 /** How the rows stand while nothing runs: cells may have been run one by one, so the rows are counted, not the run. */

@@ -48,7 +48,7 @@ function whenOn(state: DeskState): Empty | null {
   if (look.cells.some((cell) => cell.role === "task") || (look.bundle?.picture.nodes.length ?? 0) > 0) return null;
   if (look.run !== "" || look.problems.length > 0) return null;
   if (look.basis === "tasks") {
-    const text = "Write %%task as the first line of a cell to make it a task, or take all cells as they are.";
+    const text = "So there is nothing to run. Write %%task as the first line of a cell to make it a task, or take all cells as they are.";
     return { ...PLAIN, title: "No task yet", text, code: "%%task", button: { ...SHOW, label: "Take all cells" } };
   }
   return { ...PLAIN, title: "No code yet", text: "As soon as a cell holds code, it is shown here." };

@@ -28,7 +28,11 @@ export class ParameterForm {
   /** Wrong texts are pointed at once somebody has left the field or tried to run. */
   private readonly left = new Set<string>();
 
-  constructor(private readonly make: Maker) {
+  /** `onType`: something was typed or put back. */
+  constructor(
+    private readonly make: Maker,
+    private readonly onType: () => void = () => undefined,
+  ) {
     this.title = make("span", "fp-heading");
     this.list = make("div", "fp-fields");
     this.element = make("details", "fp-form", make("summary", "fp-summary", this.title), this.list);
@@ -56,6 +60,11 @@ export class ParameterForm {
       if (line !== undefined) line.field = field;
     }
     this.refresh();
+  }
+
+  /** The names of the parameters whose values are others than those of the last run. */
+  get edited(): readonly string[] {
+    return this.fields.filter((field) => isEdited(field, this.edits)).map((field) => field.name);
   }
 
   /** What the run is given, or null after the first field that is wrong has been shown. */
@@ -130,6 +139,7 @@ export class ParameterForm {
     if (text === null) this.edits.delete(name);
     else this.edits.set(name, text);
     this.refresh();
+    this.onType();
   }
 
   private refresh(): void {

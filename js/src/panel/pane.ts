@@ -1,5 +1,6 @@
 /** The picture in the panel: of the run, or of the flow as it would run next. */
 
+import type { Model } from "../model";
 import type { Bundle } from "../protocol";
 import { mount, type View } from "../view";
 import type { Desk } from "./desk";
@@ -25,7 +26,7 @@ export class PicturePane {
     this.element.hidden = shown === "none";
     if (shown === "none") return this.dispose();
     this.view ??= this.mount();
-    if (shown === "run") this.follow(state.look?.run ?? "");
+    if (shown === "run") this.follow(state.look?.run ?? "", state.model);
     else this.preview(state.look?.bundle ?? null);
     this.view.select(state.chosen);
   }
@@ -53,11 +54,12 @@ export class PicturePane {
     });
   }
 
-  private follow(run: string): void {
-    if (run === this.run) return;
+  /** The desk asks for the picture of a run; until it is there, what is shown stays. */
+  private follow(run: string, model: Model): void {
+    if (run === this.run || model.picture?.run !== run || model.seq === null) return;
     this.run = run;
     this.bundle = null;
-    this.view?.connect(this.desk.channel(run), run);
+    this.view?.connect(this.desk.channel(run), run, model);
   }
 
   private preview(bundle: Bundle | null): void {

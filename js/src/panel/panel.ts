@@ -83,7 +83,7 @@ class Panel {
     const choose = (node: number | null): void => desk.choose(node);
     this.welcome = new Welcome(make, desk);
     this.bar = new RunBar(make, (name) => this.press(name));
-    this.form = new ParameterForm(make);
+    this.form = new ParameterForm(make, () => this.paintBar());
     this.picture = new PicturePane(make, desk);
     this.problems = new ProblemList(make, { reveal, mend: (fix) => desk.rewrite(fix.cell, fix.source) });
     this.table = new TaskTable(make, { choose, reveal });
@@ -164,8 +164,8 @@ class Panel {
       return;
     }
     this.rows = this.book.read(state);
-    this.paintBar();
     this.form.paint(state.look.fields, state.title);
+    this.paintBar();
     this.desk.lend?.(() => this.form.take());
     this.picture.paint();
     this.problems.paint(state.look.problems, state.look.cells);
@@ -185,7 +185,8 @@ class Panel {
     const run = state.look?.run ?? "";
     if (!state.busy) this.before = null;
     else this.before ??= run;
-    this.bar.paint(barOf(state, this.rows, this.chosen(), now(), this.before === run));
+    const bar = { chosen: this.chosen(), isStarting: this.before === run, edited: this.form.edited };
+    this.bar.paint(barOf(state, this.rows, now(), bar));
   }
 
   private inspect(): void {

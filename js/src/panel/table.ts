@@ -47,6 +47,8 @@ export class TaskTable {
   private rows: readonly Row[] = [];
   private shown: readonly Row[] = [];
   private readonly turn = soon(() => this.catchUp());
+  private height = 0;
+  private readonly resize = new ResizeObserver(() => this.keepSeen());
   /** The kernel's clock, as it was told last. */
   private time = 0;
   private isFiltered = false;
@@ -72,6 +74,7 @@ export class TaskTable {
     this.grid.setAttribute("aria-label", "Tasks");
     this.grid.setAttribute("aria-colcount", String(TITLES.length));
     this.element = make("section", "fp-tasks", make("div", "fp-section", this.title, this.filter), this.grid, this.nothing);
+    this.resize.observe(this.grid);
     this.grid.addEventListener("keydown", (event) => this.onKey(event));
     this.grid.addEventListener("click", (event) => this.onClick(event));
     this.grid.addEventListener("dblclick", () => this.go());
@@ -96,6 +99,7 @@ export class TaskTable {
   dispose(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.turn.forget();
+    this.resize.disconnect();
   }
 
   private list(): void {
@@ -193,13 +197,24 @@ export class TaskTable {
     this.chosen = chosen;
     if (chosen !== this.asked) this.asked = null;
     // What was chosen here comes back a frame later, when the keyboard may stand elsewhere already.
-    if (line === undefined || line.row.key === this.stood || chosen === this.asked) return;
-    this.stand(line.row.key);
+    if (line === undefined) return;
+    const isStood = line.row.key === this.stood;
+    if (!isStood && chosen === this.asked) return;
+    if (!isStood) this.stand(line.row.key);
     // The inspector that opens now leaves the list less room; and rows never seen may turn out taller than thought.
     requestAnimationFrame(() => {
       this.show(line.element);
       requestAnimationFrame(() => this.show(line.element));
     });
+  }
+
+  /** A chosen row that was seen stays so when what stands around the list takes some of its room. */
+  private keepSeen(): void {
+    const before = this.height;
+    this.height = this.grid.clientHeight;
+    if (this.marked === undefined || this.height >= before) return;
+    const below = this.marked.element.getBoundingClientRect().bottom - this.grid.getBoundingClientRect().top;
+    if (below <= before + 1) this.show(this.marked.element);
   }
 
   /** Scroll the list alone: `scrollIntoView` would scroll whatever stands around the panel, too. */
