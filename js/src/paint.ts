@@ -10,6 +10,7 @@ import { failedChildren, isBusy, shares } from "./mapped";
 import { familyOf, glyphOf, kernelTime, type Model } from "./model";
 import type { NodeCard, NodeLook, Picture } from "./protocol";
 import { setAttribute, setText } from "./touch";
+import { soon } from "./turns";
 import { isMoving, lineOf, nodeName, type NodeTexts, nodeTexts, nodeTitle } from "./words";
 
 /**
@@ -20,6 +21,8 @@ const BUSY = 150;
 /** Pictures with more nodes than this keep only what is in sight, and a little around it, in the browser's layout. */
 const MANY = 250;
 const AROUND = 300;
+/** So many elements of what is around come into the layout in one frame. */
+const SOME = 12;
 /** Drawn smaller than this, words are grey dust: they are left out. */
 const FAR = 0.4;
 const LIVELY = 16;
@@ -47,6 +50,8 @@ interface NodeParts {
   painted: NodeLook | null;
 }
 
+type Place = readonly [SVGElement, Box, NodeParts | null];
+
 /** Read a picture from wherever it comes; throws a `PictureError` when it is none of ours. */
 export function readDrawing(picture: Picture): Drawing {
   return crop(readPicture(picture.svg));
@@ -60,9 +65,12 @@ export class Painter {
   private readonly edgesInto = new Map<number, SVGElement[]>();
   /** Nodes whose texts move with the clock. */
   private readonly moving = new Set<NodeParts>();
-  private readonly places: [SVGElement, Box, NodeParts | null][] = [];
+  private readonly places: Place[] = [];
   /** What is out of sight. */
   private readonly hidden = new Set<SVGElement>();
+  /** What is to come into the layout when there is time. */
+  private later: Place[] = [];
+  private readonly turn = soon(() => this.showSome());
   /** The kernel's clock when the drawing was last brought up to the model. */
   private time = 0;
 
@@ -131,18 +139,33 @@ export class Painter {
     if (this.nodes.size <= MANY) return;
     const { x, y, width, height } = sight;
     const near: Box = { x: x - AROUND, y: y - AROUND, width: width + 2 * AROUND, height: height + 2 * AROUND };
-    for (const [element, box, parts] of this.places) {
+    this.later = [];
+    for (const place of this.places) {
+      const [element, box] = place;
       const isShown = overlaps(near, box);
       if (isShown !== this.hidden.has(element)) continue;
-      this.toggle(element, isShown);
-      if (isShown && parts !== null) this.catchUp(parts);
+      if (!isShown || overlaps(sight, box)) this.toggle(place, isShown);
+      else this.later.push(place);
     }
+    if (this.later.length > 0) this.turn.want();
   }
 
-  private toggle(element: SVGElement, isShown: boolean): void {
+  /** What is around the sight: the browser lays a word out in a tenth of a millisecond, and these have many. */
+  private showSome(): void {
+    for (const place of this.later.splice(-SOME)) this.toggle(place, true);
+    if (this.later.length > 0) this.turn.want();
+  }
+
+  /** No turns any more. */
+  dispose(): void {
+    this.turn.forget();
+  }
+
+  private toggle([element, , parts]: Place, isShown: boolean): void {
     if (isShown) this.hidden.delete(element);
     else this.hidden.add(element);
     element.style.display = isShown ? "" : "none";
+    if (isShown && parts !== null) this.catchUp(parts);
   }
 
   /** Move the clocks of running and waiting nodes. */

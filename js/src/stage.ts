@@ -196,7 +196,7 @@ export class Stage {
     const { scale, natural } = this;
     // Before its first layout the window has no size; its height grows with the picture, up to that of the screen.
     const width = clientWidth || 1200;
-    const height = Math.max(clientHeight, 800);
+    const height = this.isFramed && clientHeight > 0 ? clientHeight : Math.max(clientHeight, 800);
     this.shade();
     // A picture smaller than the window stands in its middle: then all of it is seen, wherever it begins.
     const sight = { x: natural.x + scrollLeft / scale, y: natural.y + scrollTop / scale };

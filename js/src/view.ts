@@ -219,6 +219,7 @@ class LiveView implements View {
     this.page.removeEventListener("visibilitychange", this.schedule);
     this.page.defaultView?.removeEventListener("keydown", this.onAnyKey, true);
     this.painting.forget();
+    this.painter?.dispose();
     if (this.ticker !== null) clearInterval(this.ticker);
     this.host.shadowRoot?.replaceChildren();
   }
@@ -376,6 +377,7 @@ class LiveView implements View {
       const drawing = readDrawing(picture);
       // The final picture of a run differs in its colours only, and those are painted: keep place, zoom and focus.
       if (this.painter?.fits(drawing)) return;
+      this.painter?.dispose();
       const painter = new Painter(this.page, drawing, this.model.cards);
       this.painter = painter;
       painter.paint(this.model, now()); // before it is laid out, which is quicker than after
