@@ -45,7 +45,7 @@ def test_a_plain_notebook_is_shown_run_broken_mended_and_resumed(open_notebook: 
 
     notebook.page.locator("[data-command='flowbook:run']:visible").first.click()
     until(lambda: mark_states(notebook) == ["Success"] * 4, what="all ran")
-    assert notebook.output_text(3) == "total 9.0"
+    until(lambda: notebook.output_text(3) == "total 9.0", what="the outputs are written, some cells a frame")
 
     set_source(notebook, 2, "roots = [math.sqrt(x - 5) for x in raw]")
     until(lambda: is_enabled(notebook, "flowbook:run"), what="it can run")
@@ -57,7 +57,7 @@ def test_a_plain_notebook_is_shown_run_broken_mended_and_resumed(open_notebook: 
     until(lambda: is_enabled(notebook, "flowbook:resume"), what="it can be resumed")
     begin(notebook, "flowbook:resume")
     until(lambda: mark_states(notebook) == ["Success"] * 4, what="all is well")
-    assert notebook.output_text(3).startswith("total 12.8")
+    until(lambda: notebook.output_text(3).startswith("total 12.8"), what="the outputs are written, some cells a frame")
     # what had ended well was kept
     assert notebook.output_text(1) == "reading"
     notebook.screenshot(f"newcomer-{app}-resumed")
