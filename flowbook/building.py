@@ -120,6 +120,7 @@ class GrowingGraph(Graph):
             if upstream not in self.nodes:
                 self.add_task(upstream)
         self.add_task(task)
+        self.nodes[task].maps |= mapped
         validating = _validating(validate)
         if constants:
             self._bind_constants(task, constants, validating=validating)

@@ -169,6 +169,17 @@ class Context:
         except KeyError:
             return default
 
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a value; when the context has none, add `default` and return that.
+
+        >>> with context(country="NL"):
+        ...     context.setdefault("country", "DE"), context.setdefault("month", 11), context.month
+        ('NL', 11, 11)
+        """
+        if key not in self:
+            self.update({key: default})
+        return self[key]
+
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.get(key, _MISSING) is not _MISSING
 

@@ -334,7 +334,8 @@ class Flow(GrowingGraph):
         node = self.node(old)
         if new is old:
             return
-        new = as_task(new, flow=self)
+        given, new = new, as_task(new, flow=self)
+        is_value = given is not new
         if isinstance(new, Parameter) and (node.upstream or node.constants):
             refuse_waiting(new, next((edge.upstream_task for edge in node.upstream.values()), node.constants))
         if new in self.upstream_tasks(old) | self.downstream_tasks(old):
@@ -350,9 +351,10 @@ class Flow(GrowingGraph):
         is_folded = isinstance(new, Constant) and not before and bool(after) and all(map(needs_no_node, after))
         if not is_folded or old in self._reference_tasks:
             self.add_task(new)
-            self.nodes[new].constants.update({key: value for key, value in node.constants.items() if takes(key)})
+            if not is_value:
+                self.nodes[new].constants.update({key: value for key, value in node.constants.items() if takes(key)})
         for edge in before:
-            kept = Edge(edge.upstream_task, old) if isinstance(new, Constant) else edge
+            kept = Edge(edge.upstream_task, old) if is_value or isinstance(new, Constant) else edge
             self._take_edge(kept, edge.upstream_task, new, validate=False)
         for edge in after:
             self._take_edge(edge, new, edge.downstream_task, validate=False)

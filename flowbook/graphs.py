@@ -29,16 +29,18 @@ class Node:
         downstream: the edges that leave the task.
         constants: values bound to arguments that need no task of their own, by key.
         slug: the task's identifier in this flow.
+        maps: the task was mapped, whether or not one of its edges is.
 
     """
 
-    __slots__ = ("constants", "downstream", "slug", "upstream")
+    __slots__ = ("constants", "downstream", "maps", "slug", "upstream")
 
     def __init__(self, slug: str) -> None:
         self.upstream: dict[Any, Edge] = {}
         self.downstream: list[Edge] = []
         self.constants: dict[str, Any] = {}
         self.slug = slug
+        self.maps = False
 
     def hold(self, edge: Edge) -> Edge:
         """Keep an edge that leads here, and return it; or return the equal one that was here before."""
@@ -55,6 +57,7 @@ class Node:
     def copy(self) -> Node:
         """Return a node with containers of its own."""
         made = Node(self.slug)
+        made.maps = self.maps
         made.upstream, made.downstream, made.constants = (
             dict(self.upstream),
             list(self.downstream),

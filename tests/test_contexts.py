@@ -165,3 +165,22 @@ def test_a_body_asks_the_context_about_its_run() -> None:
         "country": "NL",
     }
     assert context.get("task_name") is None
+
+
+def test_setdefault_adds_what_is_not_there() -> None:
+    with context(a=1):
+        assert (context.setdefault("a", 2), context.setdefault("b", 3), context.b) == (1, 3, 3)
+    assert "b" not in context
+
+
+def test_a_given_date_can_be_compared_with_the_time_of_the_run() -> None:
+    seen: list[Any] = []
+
+    @task
+    def look() -> None:
+        seen.append(context.scheduled_start_time - context.date)
+
+    with Flow("date") as flow:
+        look()
+    assert flow.run(show=False, context={"date": "2020-01-01"}).is_successful()
+    assert seen[0].days > 365

@@ -11,6 +11,8 @@ import cloudpickle
 import pytest
 
 from flowbook import Edge, Flow, Parameter, Task, context, task
+from flowbook.errors import UnknownArgument
+from flowbook.executors import Executor
 from flowbook.states import Failed, State, Success
 
 
@@ -22,6 +24,11 @@ def add(x: int, y: int = 1) -> int:
 @task
 def one() -> int:
     return 1
+
+
+@task
+def same(x: Any) -> Any:
+    return x
 
 
 def named(names: str) -> list[Task]:
@@ -422,3 +429,21 @@ def test_a_deep_copy_has_tasks_of_its_own() -> None:
     assert not twin.tasks & flow.tasks
     assert sorted(twin.slugs.values()) == sorted(flow.slugs.values())
     assert twin.run().is_successful()
+
+
+def test_a_value_in_the_place_of_a_task_takes_nothing_of_its_arguments() -> None:
+    with Flow("value") as flow:
+        first, other = same(1), same(2)
+        last = same(first)
+    flow.replace(first, [1, other])
+    assert flow.run(show=False).result[last].result == [1, 2]
+
+
+def test_an_executor_that_cannot_drive_is_refused() -> None:
+    class Mine(Executor):
+        pass
+
+    with Flow("driven") as flow:
+        one()
+    with pytest.raises(UnknownArgument, match="cannot drive a run"):
+        flow.run(executor=Mine(), show=False)  # type: ignore[abstract]  # what a user without mypy does

@@ -266,3 +266,31 @@ def test_an_annotation_inside_a_collection_is_refused() -> None:
 def test_as_task_leaves_out_what_is_said_of_an_edge() -> None:
     assert as_task(unmapped(numbers)) is numbers
     assert as_task(flatten([1])).run() == [1]
+
+
+@pytest.mark.parametrize("executor", ["local", "threads"])
+def test_a_map_over_nothing_that_is_mapped_fails_in_words(executor: str) -> None:
+    with Flow("nothing to map") as flow:
+        whole = add.map(unmapped(add(1)))
+        after = add(whole)
+    state = flow.run(show=False, executor=executor)
+    assert state.result[whole].is_failed()
+    assert state.result[whole].message == "No upstream states can be mapped over."
+    copied = pickle.loads(pickle.dumps(flow.copy()))
+    assert copied.run(show=False).is_failed()
+    assert state.result[after].is_failed()
+
+
+def test_flatten_says_which_item_has_none() -> None:
+    with Flow("flat") as flow:
+        opened = add(flatten(Constant([[1], 2])))
+    state = flow.run(show=False)
+    assert "item 1 is 2, which has none" in str(state.result[opened].result)
+
+
+def test_the_tasks_that_flows_make_are_found_in_their_package() -> None:
+    from flowbook.tasks import core
+
+    assert core.List is List
+    with pytest.raises(AttributeError, match="Lists"):
+        core.Lists  # noqa: B018

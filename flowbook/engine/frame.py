@@ -130,7 +130,7 @@ def run_context(runner: Runner) -> Iterator[None]:
 
 
 def read_date(value: Any) -> Any:
-    """Return the moment which a given ``date`` means; anything but text is kept as it is.
+    """Return the moment which a given ``date`` means, in UTC where it does not say; other things are kept as they are.
 
     Raises:
         FlowError: a text that is no date.
@@ -142,7 +142,8 @@ def read_date(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return dt.datetime.fromisoformat(value.removesuffix("Z") + "+00:00" if value.endswith("Z") else value)
+        date = dt.datetime.fromisoformat(value.removesuffix("Z") + "+00:00" if value.endswith("Z") else value)
+        return date if date.tzinfo is not None else date.replace(tzinfo=dt.timezone.utc)
     except ValueError:
         msg = f"context date={shown(value)} is not a date. Write it as 2026-11-22 or 2026-11-22T10:00:00+01:00."
         raise FlowError(msg) from None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowbook.engine.kept import is_settled
 from flowbook.engine.lazy import PLAIN, mapped_over
+from flowbook.errors import shown
 from flowbook.events import Spread
 from flowbook.states import Cached, Failed, Mapped, Skipped, State, Success
 
@@ -178,7 +179,7 @@ def _elements(edge: Edge, state: State) -> Supply:
 def _opened(state: State) -> tuple[list[Any], list[State] | None]:
     """Take one level of nesting out of a result; a mapped child that failed or was skipped stays one element."""
     if not isinstance(state, Mapped) or not state.map_states:
-        return list(chain.from_iterable(state.result)), None
+        return _joined(state.result), None
     values: list[Any] = []
     states: list[State] = []
     for child in state.map_states:
@@ -188,6 +189,18 @@ def _opened(state: State) -> tuple[list[Any], list[State] | None]:
         values.extend(items)
         states.extend([child] * len(items))
     return values, states
+
+
+def _joined(items: Any) -> list[Any]:
+    try:
+        return list(chain.from_iterable(items))
+    except TypeError as error:
+        for place, item in enumerate(items if hasattr(items, "__iter__") else [items]):
+            if not hasattr(item, "__iter__"):
+                what = f"item {place} is {shown(item, 40)}" if item is not items else f"got {shown(item, 40)}"
+                msg = f"flatten takes a list of lists, and {what}, which has none. Return lists, or leave flatten out."
+                raise TypeError(msg) from error
+        raise
 
 
 def flattened(state: State) -> Any:

@@ -122,7 +122,7 @@ class Structure:
             self.slugs.append(node.slug)
             self.waiting.append(len(edges))
             # a generator costs more than the few edges of a task
-            if is_mapped and any([edge.mapped for edge in edges]):  # noqa: C419
+            if is_mapped and (node.maps or any([edge.mapped for edge in edges])):  # noqa: C419
                 self.mapped.add(number)
             self.children.append([index[edge.downstream_task] for edge in node.downstream])
             if number in self.mapped and node.downstream:

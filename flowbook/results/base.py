@@ -65,7 +65,7 @@ class Result:
         """Return the result that is kept at a location, with its value."""
         raise NotImplementedError(self._no_store())
 
-    def write(self, value_: Any, /, **context: Any) -> Self:
+    def write(self, value_: Any, **context: Any) -> Self:
         """Keep a value and return the result with its value and location.
 
         Args:
@@ -75,7 +75,7 @@ class Result:
         """
         raise NotImplementedError(self._no_store())
 
-    def exists(self, location: str, /, **context: Any) -> bool:
+    def exists(self, location: str, **context: Any) -> bool:
         """Tell whether something is kept at a location."""
         raise NotImplementedError(self._no_store())
 

@@ -85,7 +85,7 @@ class FSSpecResult(Result):
         made.location = location
         return made
 
-    def write(self, value_: Any, /, **context: Any) -> Self:
+    def write(self, value_: Any, **context: Any) -> Self:
         """Put a value to its location and return the result with both."""
         made = self.format(**context).from_value(value_)
         assert isinstance(made.location, str)
@@ -97,7 +97,7 @@ class FSSpecResult(Result):
         store.pipe_file(path, data)  # in the stores of the clouds this is all or nothing
         return made
 
-    def exists(self, location: str, /, **context: Any) -> bool:
+    def exists(self, location: str, **context: Any) -> bool:
         """Tell whether something is kept at a location."""
         made = self.copy()
         made.location = location

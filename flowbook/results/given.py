@@ -35,13 +35,13 @@ class PrefectResult(Result):
         made.location = location
         return made
 
-    def write(self, value_: Any, /, **context: Any) -> Self:  # noqa: ARG002 - a location is not looked for
+    def write(self, value_: Any, **context: Any) -> Self:  # noqa: ARG002 - a location is not looked for
         """Return the result whose location is the JSON text of a value."""
         made = self.from_value(value_)
         made.location = self.serializer.serialize(value_).decode()
         return made
 
-    def exists(self, location: str, /, **context: Any) -> bool:  # noqa: ARG002 - likewise
+    def exists(self, location: str, **context: Any) -> bool:  # noqa: ARG002 - likewise
         """Tell whether a text is JSON."""
         try:
             self.read(location)
@@ -71,7 +71,7 @@ class ConstantResult(Result):
         """Return the result itself."""
         return self
 
-    def write(self, value_: Any, /, **context: Any) -> Self:  # noqa: ARG002 - always refused
+    def write(self, value_: Any, **context: Any) -> Self:  # noqa: ARG002 - always refused
         """Refuse: a constant is not written.
 
         Raises:
@@ -82,7 +82,7 @@ class ConstantResult(Result):
             f"a ConstantResult keeps {shown(self.value)} and nothing else; {shown(value_)} was given to it."
         )
 
-    def exists(self, location: str, /, **context: Any) -> bool:  # noqa: ARG002 - it is always there
+    def exists(self, location: str, **context: Any) -> bool:  # noqa: ARG002 - it is always there
         """Return True."""
         return True
 
@@ -108,7 +108,7 @@ class SecretResult(Result):
         made.location = location
         return made
 
-    def write(self, value_: Any, /, **context: Any) -> Self:  # noqa: ARG002 - always refused
+    def write(self, value_: Any, **context: Any) -> Self:  # noqa: ARG002 - always refused
         """Refuse: a secret is not written.
 
         Raises:
@@ -117,7 +117,7 @@ class SecretResult(Result):
         """
         raise ValueError("a secret is never written; its task is asked for it again when it is needed.")
 
-    def exists(self, location: str, /, **context: Any) -> bool:  # noqa: ARG002 - it can always be asked for
+    def exists(self, location: str, **context: Any) -> bool:  # noqa: ARG002 - it can always be asked for
         """Return True."""
         return True
 

@@ -83,14 +83,14 @@ class LocalResult(Result):
         made.value = self.serializer.deserialize(self.path(location).read_bytes())
         return made
 
-    def write(self, value_: Any, /, **context: Any) -> Self:
+    def write(self, value_: Any, **context: Any) -> Self:
         """Write a value to its file and return the result with its value and location."""
         made = self.format(**context).from_value(value_)
         assert isinstance(made.location, str)
         _write_whole(self.path(made.location), self.serializer.serialize(value_))
         return made
 
-    def exists(self, location: str, /, **context: Any) -> bool:
+    def exists(self, location: str, **context: Any) -> bool:
         """Tell whether there is a file at a location."""
         made = self.copy()
         made.location = location

@@ -24,14 +24,14 @@ __all__ = ["apply_map", "as_task", "defaults_from_attrs", "pause_task", "tags", 
 
 
 @overload
-def task(fn: Callable[..., Any], /) -> FunctionTask: ...
+def task(fn: Callable[..., Any]) -> FunctionTask: ...
 @overload
-def task(fn: Callable[..., Any], /, **task_init_kwargs: Any) -> FunctionTask: ...
+def task(fn: Callable[..., Any], **task_init_kwargs: Any) -> FunctionTask: ...
 @overload
 def task(**task_init_kwargs: Any) -> Callable[[Callable[..., Any]], FunctionTask]: ...
 
 
-def task(fn: Callable[..., Any] | None = None, /, **task_init_kwargs: Any) -> Any:
+def task(fn: Callable[..., Any] | None = None, **task_init_kwargs: Any) -> Any:
     """Turn a function into a task, ready to be called inside ``with Flow(...)``.
 
     Args:

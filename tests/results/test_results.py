@@ -303,3 +303,10 @@ def test_a_kind_that_is_not_there_names_those_that_are() -> None:
 
     with pytest.raises(AttributeError, match=r"nothing called 'Nowhere'"):
         _ = flowbook.results.Nowhere
+
+
+def test_arguments_may_be_given_by_name(tmp_path: Path) -> None:
+    written = LocalResult(dir=str(tmp_path), location="{day}.txt").write(value_=3, day="monday")
+    assert written.exists(location="monday.txt")
+    assert written.exists(location="{day}.txt", day="monday")
+    assert written.read(location="monday.txt").value == 3

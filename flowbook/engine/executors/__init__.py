@@ -95,7 +95,7 @@ def executor_of(executor: Any) -> Executor:
         )
     if isinstance(executor, type):
         executor = executor()
-    if not hasattr(executor, "drive"):
+    if getattr(type(executor), "drive", Executor.drive) is Executor.drive:
         raise UnknownArgument(
             f"executor={shown(executor)} cannot drive a run. "
             f"Use one of {', '.join(_NAMES)}, or flowbook.executors.ThreadExecutor(workers=8)."

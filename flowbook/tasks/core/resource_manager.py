@@ -231,11 +231,10 @@ class ResourceManager:
 
 
 @overload
-def resource_manager(resource_class: Callable[..., Any], /) -> ResourceManager: ...
+def resource_manager(resource_class: Callable[..., Any]) -> ResourceManager: ...
 @overload
 def resource_manager(
     resource_class: None = None,
-    /,
     name: str | None = None,
     init_task_kwargs: Mapping[str, Any] | None = None,
     setup_task_kwargs: Mapping[str, Any] | None = None,
@@ -245,7 +244,6 @@ def resource_manager(
 
 def resource_manager(
     resource_class: Callable[..., Any] | None = None,
-    /,
     name: str | None = None,
     init_task_kwargs: Mapping[str, Any] | None = None,
     setup_task_kwargs: Mapping[str, Any] | None = None,
