@@ -255,6 +255,14 @@ class Flow(GrowingGraph):
         Raises:
             FlowError: one of them is not in the flow.
 
+        >>> from flowbook import Flow, task
+        >>> with Flow("forgiving") as flow:
+        ...     work = task(lambda: 1 / 0, name="work")()
+        ...     tidy = task(lambda: "tidy", name="tidy")()
+        >>> flow.set_reference_tasks([tidy])
+        >>> flow.run(show=False).is_successful()
+        True
+
         """
         chosen = tuple(dict.fromkeys(several(tasks, "reference_tasks")))
         for task in chosen:
@@ -330,6 +338,13 @@ class Flow(GrowingGraph):
         Raises:
             FlowError: `old` is not in the flow, or `new` cannot have its edges.
 
+        >>> from flowbook import Flow, task
+        >>> with Flow("sum") as flow:
+        ...     total = task(lambda x: sum(x), name="total")(task(lambda: [1, 2], name="load")())
+        >>> flow.replace(flow.get_tasks("load")[0], [10, 20])
+        >>> flow.run(show=False).result[total].result
+        30
+
         """
         node = self.node(old)
         if new is old:
@@ -393,6 +408,14 @@ class Flow(GrowingGraph):
                 no more scheduled runs.
             UnknownArgument: a keyword that is neither a parameter nor known here.
 
+        >>> from flowbook import Flow, Parameter, task
+        >>> double = task(lambda x: 2 * x, name="double")
+        >>> with Flow("numbers") as flow:
+        ...     doubled = double(Parameter("x", default=1))
+        >>> state = flow.run(x=21, show=False)
+        >>> state.is_successful(), state.result[doubled].result
+        (True, 42)
+
         """
         from flowbook.engine.running import run_flow  # a door: ground does not know the engine
 
@@ -403,6 +426,13 @@ class Flow(GrowingGraph):
 
         Returns:
             A `FlowRun`; or `ScheduledRuns` when it waits for the flow's schedule.
+
+        >>> from flowbook import Flow, Task
+        >>> with Flow("quick") as flow:
+        ...     only = Task("only")()
+        >>> run = flow.start(show=False)
+        >>> run.wait().is_successful(), run.is_over
+        (True, True)
 
         """
         from flowbook.engine.running import start_flow  # a door

@@ -395,6 +395,13 @@ class Task(Picklable, Arithmetic):
             FlowError: there is no flow to add it to.
             TypeError: the arguments do not fit ``run``, or one given by position has no elements.
 
+        >>> from flowbook import Flow, task, unmapped
+        >>> power = task(lambda x, y: x**y, name="power")
+        >>> with Flow("squares") as flow:
+        ...     squares = power.map([1, 2, 3], unmapped(2))
+        >>> flow.run(show=False).result[squares].result
+        [1, 4, 9]
+
         """
         for value in unmappable(args):
             raise TypeError(
@@ -454,7 +461,14 @@ class Task(Picklable, Arithmetic):
         mapped: bool = False,
         validate: bool | None = None,
     ) -> Self:
-        """Set what goes before and after this task; values that are not tasks are converted. Return the task."""
+        """Set what goes before and after this task; values that are not tasks are converted. Return the task.
+
+        >>> from flowbook import Flow, Task
+        >>> with Flow("order") as flow:
+        ...     middle = Task("middle").set_dependencies(upstream_tasks=[Task("a")], downstream_tasks=[Task("z")])
+        >>> [task.name for task in flow.sorted_tasks()]
+        ['a', 'middle', 'z']
+        """
         self._flow(flow, "set the dependencies of").set_dependencies(
             self,
             upstream_tasks=upstream_tasks,
@@ -466,13 +480,27 @@ class Task(Picklable, Arithmetic):
         return self
 
     def set_upstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
-        """Let this task wait for another one (and take its result as `key`); return this task."""
+        """Let this task wait for another one (and take its result as `key`); return this task.
+
+        >>> from flowbook import Flow, Task
+        >>> with Flow("order") as flow:
+        ...     last = Task("last").set_upstream(Task("first"))
+        >>> [task.name for task in flow.sorted_tasks()]
+        ['first', 'last']
+        """
         if key is not None:
             return self.set_dependencies(flow=flow, keyword_tasks={key: task}, mapped=mapped)
         return self.set_dependencies(flow=flow, upstream_tasks=[task], mapped=mapped)
 
     def set_downstream(self, task: Any, flow: Flow | None = None, key: str | None = None, mapped: bool = False) -> Self:
-        """Let another task wait for this one (and take its result as `key`); return this task."""
+        """Let another task wait for this one (and take its result as `key`); return this task.
+
+        >>> from flowbook import Flow, Task
+        >>> with Flow("order") as flow:
+        ...     first = Task("first").set_downstream(Task("last"))
+        >>> [task.name for task in flow.sorted_tasks()]
+        ['first', 'last']
+        """
         waiting: Task = constructors["as_task"](task, flow=flow)
         waiting.set_upstream(like(task, self), flow=flow, key=key, mapped=mapped)
         return self

@@ -135,6 +135,14 @@ def switch(condition: Any, cases: Mapping[Any, Any], mapped: bool = False) -> No
         TypeError: `cases` is no dict, or one of its values is a task.
         FlowError: outside of ``with Flow(...)``.
 
+    >>> from flowbook import Flow, Task, task
+    >>> with Flow("switch") as flow:
+    ...     sea, sky = Task("sea"), Task("sky")
+    ...     switch(task(lambda: "sky", name="where")(), {"sea": sea, "sky": sky})
+    >>> state = flow.run(show=False)
+    >>> state.result[sea].is_skipped(), state.result[sky].is_skipped()
+    (True, False)
+
     """
     given: object = cases
     if not isinstance(given, dict):
@@ -163,6 +171,14 @@ def ifelse(condition: Any, true_task: Any, false_task: Any, mapped: bool = False
     Raises:
         FlowError: outside of ``with Flow(...)``.
 
+    >>> from flowbook import Flow, Task, task
+    >>> with Flow("ifelse") as flow:
+    ...     yes, no = Task("yes"), Task("no")
+    ...     ifelse(task(lambda: 2 > 1, name="is it so")(), yes, no)
+    >>> state = flow.run(show=False)
+    >>> state.result[yes].is_skipped(), state.result[no].is_skipped()
+    (False, True)
+
     """
     branches = {True: true_task, False: false_task}
     cases = {value: branch for value, branch in branches.items() if branch is not None}
@@ -184,6 +200,15 @@ def merge(*tasks: Any, flow: Flow | None = None, mapped: bool = False, **kwargs:
 
     Raises:
         ValueError: ``skip_on_upstream_skip=True``, or no flow to add it to.
+
+    >>> from flowbook import Flow, task
+    >>> with Flow("merge") as flow:
+    ...     ship, plane = task(lambda: "by ship", name="ship"), task(lambda: "by plane", name="plane")
+    ...     one, two = ship.copy(), plane.copy()
+    ...     ifelse(task(lambda: False, name="is it near")(), one, two)
+    ...     end = merge(one, two)
+    >>> flow.run(show=False).result[end].result
+    'by plane'
 
     """
     return Merge(**kwargs).bind(
