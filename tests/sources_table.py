@@ -249,6 +249,7 @@ HIDDEN = [
     S("a query may write", "c.execute('insert')", reads="c", mutates="c", effects="files"),
     S("or only ask", "c.execute('select 1')", reads="c", mutates="c", effects="files"),
     S("a method called through its class", "list.append(x, 1)", reads="x", mutates="x"),
+    S("what it is given is left alone by a result", "list(range(3)).append(x)", reads="x"),
     S("a list in a module", "m.config.paths.append(1)", reads="m", mutates="m"),
     S("numpy's generator", "np.random.seed(0)", reads="np", effects="random"),
     S("random's", "x = random.random()", reads="random", writes="x", effects="random"),

@@ -293,4 +293,4 @@ def test_the_tasks_that_flows_make_are_found_in_their_package() -> None:
 
     assert core.List is List
     with pytest.raises(AttributeError, match="Lists"):
-        core.Lists  # noqa: B018
+        core.Lists  # noqa: B018  to ask for it is what is tried

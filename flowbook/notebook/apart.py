@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from flowbook.sources import analyse, shared_cells
 from flowbook.sources.magics import parse_cell
-from flowbook.sources.notebook import Notebook, Uses
+from flowbook.sources.notebook import HISTORY, Notebook, Uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +97,8 @@ class Apart:
             return "is not Python"
         if (opaque := cell.names.opaque or use.opaque) is not None:
             return f"is opaque: {opaque}"
+        if any(HISTORY.fullmatch(name) for name in cell.names.writes):
+            return "binds a name that IPython keeps for values of the cells before"
         if position in self.scene or cell.names.deferred or cell.names.imports:
             return "imports or defines what others use"
         return self._hidden(position) or self._changes(use) or self._telltale(position) or self._foreign(position)

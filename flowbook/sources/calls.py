@@ -292,7 +292,8 @@ class Calls(Hazards):
         given = self._given(node)
         values = [value for _, value in given]
         self.hints.add("settings")
-        if not receiver and root_name(func) in known.BUILTINS and attr in known.CHANGING_METHODS:
+        is_class = isinstance(func.value, ast.Name) and func.value.id in known.BUILTINS and not receiver
+        if is_class and attr in known.CHANGING_METHODS:
             self._change_first(given, 0)  # list.append(x, 1) is x.append(1)
             return self._result(values)
         self._change_named(given)

@@ -84,8 +84,8 @@ class Hazards(Expressions):
         path = self.path(owner)
         if path is not None:
             name = rest[0] if rest else None
-            known_as = isinstance(name, ast.Constant) and isinstance(name.value, str)
-            self.replace(f"{path}.{name.value}" if known_as else path)  # type: ignore[union-attr]  # known as a text
+            is_told = isinstance(name, ast.Constant) and isinstance(name.value, str)
+            self.replace(f"{path}.{ast.literal_eval(name)}" if name is not None and is_told else path)
         elif isinstance(owner, ast.Name) and not self.is_shadowed(owner.id):
             self.patches.add(owner.id)
 

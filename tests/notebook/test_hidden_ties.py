@@ -7,15 +7,13 @@ run each time, which is as far from the notebook's order as the dependencies all
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flowbook import Flow
 from tests.notebook.test_documents import words, written
-from tests.notebook.test_real_notebooks import AnyOrder
+from tests.notebook.test_real_notebooks import AnyOrder, Last
 
 TIES: dict[str, list[str]] = {
     "a decorator keeps functions in a list": [
@@ -238,10 +236,6 @@ def test_cells_that_no_name_ties_run_as_they_stand(
     cells: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-
-    class Last(random.Random):
-        def randrange(self, start: int, *_more: Any) -> int:
-            return start - 1
 
     said = []
     for number, executor in enumerate(("local", AnyOrder(Last()))):

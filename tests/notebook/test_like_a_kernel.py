@@ -10,7 +10,9 @@ import nbformat
 import pytest
 
 from flowbook import Flow
+from flowbook.notebook.apart import Apart
 from flowbook.notebook.cells import Made
+from flowbook.notebook.documents import read_document
 from tests.notebook.test_documents import words, written
 
 LIKE_A_KERNEL: dict[str, tuple[list[str], str]] = {
@@ -54,6 +56,12 @@ def test_cells_find_what_they_would_find_in_a_kernel(
     flow = Flow.from_notebook(written(tmp_path / "kernel.ipynb", cells))
     assert flow.run(show=False, executor=executor).is_successful(), flow.failures()
     assert words(flow.executed().cells[-1]) == [("execute_result", last)]
+
+
+def test_who_binds_what_ipython_keeps_does_so_in_the_kernel(tmp_path: Path) -> None:
+    document = read_document(written(tmp_path / "kept.ipynb", ["1", "_ = 5"]))
+    reasons = [Apart(document).reason(position) for position in (0, 1)]
+    assert reasons == ["", "binds a name that IPython keeps for values of the cells before"]
 
 
 def test_a_replaced_value_is_told_of_in_words() -> None:

@@ -16,7 +16,7 @@ from flowbook.notebook.document_flow import DocumentFlow
 from tests.notebook.random_functions import cells_of as functions_of
 from tests.notebook.random_notebooks import cells_of, shape
 from tests.notebook.test_documents import AT_THE_END, run_line, words, written
-from tests.notebook.test_real_notebooks import AnyOrder, looks
+from tests.notebook.test_real_notebooks import AnyOrder, Last, looks
 from tests.notebook.test_scripts import outcome as outcome_of_script
 
 # How many of each; FLOWBOOK_RANDOM_NOTEBOOKS=400 for a long look.
@@ -41,10 +41,6 @@ def test_no_order_makes_a_difference(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(2 * COUNT))
 def test_functions_that_something_keeps_are_called_as_they_are_at_that_place(seed: int, tmp_path: Path) -> None:
-    class Last(random.Random):
-        def randrange(self, start: int, *_more: Any) -> int:
-            return start - 1
-
     flow = Flow.from_notebook(written(tmp_path / "functions.ipynb", functions_of(seed)))
     expected = result(flow, "local")
     assert not expected[3]

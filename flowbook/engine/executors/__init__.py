@@ -95,7 +95,8 @@ def executor_of(executor: Any) -> Executor:
         )
     if isinstance(executor, type):
         executor = executor()
-    if getattr(type(executor), "drive", Executor.drive) is Executor.drive:
+    drive = getattr(executor, "drive", None)
+    if drive is None or getattr(drive, "__func__", None) is Executor.drive:
         raise UnknownArgument(
             f"executor={shown(executor)} cannot drive a run. "
             f"Use one of {', '.join(_NAMES)}, or flowbook.executors.ThreadExecutor(workers=8)."
